@@ -1,0 +1,9 @@
+"""The canonical records, codes, calendar and errors. Pure: no I/O, no YAML, no legacy name.
+
+Importing the package registers every kind (`schemas.record.KINDS`).
+"""
+
+from schemas.dossier import Dossier
+from schemas.dossier_step import DossierStep
+
+__all__ = ["Dossier", "DossierStep"]
