@@ -1,0 +1,60 @@
+"""`agency`: what the register of agencies knows about a code, an alias or a name.
+
+    agency: code                                   the canonical code; also level, name
+    agency: {give: level, on: received_at}         as the register stood on that day
+    agency: {give: code, unknown: keep}            what is not known stays as it is; `park` (default), `reject`, `none`
+
+`on` is a field of the record; without it the time of receipt, or the time of the event.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from mappings.converters.converter import Compiled, Converter, Scope, Setting, text_in
+from mappings.notation import Keys, Marked, nearest
+from mappings.refusal import MootError, RefusalError
+from schemas.errors import CodeUnknownError
+
+_GIVES = ("code", "level", "name")
+
+
+def build(options: Marked, setting: Setting) -> Compiled | None:
+    if not isinstance(options.value, dict):
+        options = Marked({"give": options}, options.line)
+    keys = Keys(options, "agency", setting.problems)
+    give = keys.choice("give", _GIVES, "code")
+    unknown = keys.choice("unknown", ("park", "reject", "keep", "none"), "park")
+    usual = "received_at" if "received_at" in setting.fields else setting.time_field or ""
+    on = keys.text("on", usual)
+    keys.done()
+    if on not in setting.fields or setting.fields[on].holds is not datetime:
+        times = [name for name, target in setting.fields.items() if target.holds is datetime]
+        setting.problems.add("agency", options.line, f"agency: {on!r} is no time of the record", nearest(on, times))
+        return None
+    if give == "level" and unknown == "keep":
+        setting.problems.add(
+            "agency", options.line, "agency: a code cannot be kept as a level", "leave out `unknown: keep`"
+        )
+
+    def convert(value: Any, scope: Scope) -> Any:
+        text = value if type(value) is str else text_in(value)
+        day = scope.values.get(on)
+        if day is None:
+            # The row lacks its day, which is a refusal of its own or cannot be helped here.
+            raise MootError(f"cannot be looked up without {on}")
+        try:
+            agency = scope.agencies.resolve(text, day)
+        except CodeUnknownError as error:
+            if unknown in ("keep", "none"):
+                return text if unknown == "keep" else None
+            raise RefusalError(str(error), verdict=cast(Literal["park", "reject"], unknown)) from None
+        if give == "level":
+            return agency.level if setting.direction == "in" else str(agency.level.value)
+        return agency.code if give == "code" else agency.name
+
+    return Compiled(convert, "code" if give == "level" else "text", needs=on)
+
+
+CONVERTER = Converter("agency", "what the register of agencies knows", build)

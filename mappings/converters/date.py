@@ -1,0 +1,102 @@
+"""`date`: a time, by the way the other side writes it.
+
+    date: dd/MM/yyyy HH:mm:ss                      one way of writing
+    date: [dd/MM/yyyy HH:mm, dd/MM/yyyy]           the first that fits
+    date: "dd/MM/yyyy[ HH:mm[:ss]]"                what stands in brackets may be absent
+    date: {format: yyyyMMddHHmmss, zone: Asia/Ho_Chi_Minh, none: ["00000000000000"]}
+
+Letters: `yyyy` year, `MM` month, `dd` day, `HH` hour, `mm` minute, `ss` second, `SSS` milliseconds; one letter alone
+(`d/M/yyyy`) may have one or two digits; `Z` is +0700, `XXX` is +07:00, both read Z. Text in 'quotes' and other signs
+stand for themselves. By name: `iso` (ISO 8601), `/Date(ms)/` (old .NET and JSON), `epoch-ms`, `excel` (a spreadsheet's
+days since 1900, with their fraction; for reading). Where no zone is written it is Viet Nam's. `none` lists what the
+other side writes for "no date". Inside the hub a time is aware UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from mappings.converters.converter import Compiled, Converter, Scope, Setting
+from mappings.converters.date_format import FormatError, Parse, parser, renderer
+from mappings.notation import Keys, Marked
+from mappings.refusal import RefusalError
+from schemas.local_time import LOCAL
+
+YEARS = range(1900, 2200)
+"""Years that a record takes; what legacy systems hold outside of them means "no date" (0001-01-01, 9999-12-31)."""
+
+
+def build(options: Marked, setting: Setting) -> Compiled | None:
+    problems, line = setting.problems, options.line
+    if not isinstance(options.value, dict):
+        options = Marked({"format": options}, line)
+    keys = Keys(options, "date", problems)
+    keys.need("format", "write date: dd/MM/yyyy HH:mm:ss, or iso")
+    formats, zone, none = keys.texts("format"), _zone(keys, setting), frozenset(keys.texts("none"))
+    keys.done()
+    before = len(problems.found)
+    if setting.direction == "out":
+        if len(formats) > 1:
+            problems.add("date", line, "date: a payload is written in one way", "leave one format")
+        if none:
+            problems.add("date", line, "date: `none` is for reading", "write `default` beside `date`")
+        if setting.first and setting.target is not None and setting.target.holds is not datetime:
+            problems.add("date", line, f"date: {setting.field} is no time", "leave `date` out")
+    compiled: list[Any] = []
+    for text in formats:
+        try:
+            compiled.append(parser(text, zone) if setting.direction == "in" else renderer(text, zone))
+        except FormatError as error:
+            problems.add("date", line, f"date: {error}", error.mend)
+    if len(problems.found) > before or not compiled:
+        return None
+    if setting.direction == "out":
+        write = compiled[0]
+        return Compiled(lambda value, scope: write(value), "text")
+    return Compiled(_reader(compiled, none, formats), "time")
+
+
+def _zone(keys: Keys, setting: Setting) -> ZoneInfo:
+    name = keys.text("zone")
+    if not name:
+        return LOCAL
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        setting.problems.add("date", keys.line, f"date: {name!r} is no time zone", "write a name like Asia/Ho_Chi_Minh")
+        return LOCAL
+
+
+def _reader(parsers: list[Parse], none: frozenset[str], formats: list[str]) -> Any:
+    wanted, first, stop = " or ".join(formats), YEARS.start, YEARS.stop
+
+    def convert(value: Any, scope: Scope) -> datetime | None:
+        if type(value) is not str:
+            if type(value) not in (int, float):
+                raise RefusalError("is no date")
+            value = str(value)
+        if value in none:
+            return None
+        for parse in parsers:
+            try:
+                at = parse(value)
+                if at is None:
+                    continue
+                if at.tzinfo is not UTC:
+                    at = at.astimezone(UTC)
+            except (ValueError, OverflowError) as error:
+                raise RefusalError(f"is no date of the calendar: {error}") from None
+            if not first <= at.year < stop:
+                raise RefusalError(
+                    f"is outside the years {YEARS.start}-{YEARS.stop - 1}; "
+                    "what means 'no date' belongs under `none` in the mapping"
+                )
+            return at
+        raise RefusalError(f"is no date written as {wanted}")
+
+    return convert
+
+
+CONVERTER = Converter("date", "a time by the way it is written", build)
