@@ -1,0 +1,59 @@
+"""Reads the file of an answer table; the only part of the package that touches a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from hub.answers.table import AnswerTable
+from mappings.notation import nearest
+from schemas.errors import ConfigError, Problem
+
+BUILT_IN = Path(__file__).resolve().parents[2] / "config" / "answers"
+
+
+def load_answers(name_or_path: str, folder: Path | None = None) -> AnswerTable:
+    """Read and compile a table: a path to a `.yaml` file (relative to `folder`), or the name of a built-in one.
+
+    A file `answers/<name>.yaml` in `folder` goes before the built-in one. Raises: ConfigError.
+    """
+    base = folder or Path()
+    if name_or_path.endswith((".yaml", ".yml")):
+        candidates = [base / name_or_path]
+    else:
+        candidates = [base / "answers" / f"{name_or_path}.yaml", BUILT_IN / f"{name_or_path}.yaml"]
+    file = next((c for c in candidates if c.is_file()), None)
+    if file is None:
+        known = {p.stem for place in (BUILT_IN, base / "answers") for p in place.glob("*.yaml")}
+        looked = ", ".join(map(str, candidates))
+        message, mend = (
+            f"no answer table {name_or_path!r}: looked for {looked}",
+            f"{nearest(name_or_path, known)}, or name a .yaml file",
+        )
+        raise ConfigError([Problem("answers-missing", message, mend)])
+    try:
+        node = yaml.compose(file.read_text("utf-8"), Loader=yaml.SafeLoader)
+        data = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Problem("answers-unreadable", str(error), "save it as UTF-8 text", str(file))]) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        message = f"not YAML: {getattr(error, 'problem', None) or error}"
+        line = mark.line + 1 if mark else 0
+        raise ConfigError([Problem("answers-not-yaml", message, "mend the syntax", str(file), line)]) from error
+    return AnswerTable.from_data(data, str(file), dict(_lines(node)))
+
+
+def _lines(node: yaml.Node | None, path: tuple[str | int, ...] = ()) -> Iterable[tuple[tuple[str | int, ...], int]]:
+    if node is None:
+        return
+    yield path, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _lines(value, (*path, key.value))
+            yield (*path, key.value), key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _lines(value, (*path, index))
