@@ -1,0 +1,302 @@
+"""Who the hub is to a REST source: how it logs in, and how it signs.
+
+`Session` gives each request its headers. A token is had before the first request, renewed before it ends, and once
+when the source refuses it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from adapters.fetching import Fetched, fetch
+from adapters.moments import WriteFormat, Writer
+from mappings.decode import json
+from mappings.document import json_finder
+from schemas.errors import SourceFault, UndecodableError
+
+RENEW_AT = 0.9
+"""The part of a token's life after which the next request asks for a new one."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class NoAuth(_Part):
+    type: Literal["none"] = "none"
+
+
+class BearerAuth(_Part):
+    """A token that does not change."""
+
+    type: Literal["bearer"]
+    token: SecretStr
+
+
+class LoginAuth(_Part):
+    """A log-in (POST of JSON) that gives a token."""
+
+    type: Literal["login"]
+    path: str
+    username: str
+    password: SecretStr
+    username_field: str = "username"
+    password_field: str = "password"
+    body: dict[str, Any] = Field(default_factory=dict)
+    """Constants sent with it."""
+    token: str = "token"
+    """The path of the token in the answer."""
+    expires: str | None = None
+    """The path of its life in seconds."""
+    expired: str | None = None
+    """A text that a page has, with HTTP 200, when the session has died."""
+
+
+class BasicAuth(_Part):
+    """A name and a password with each request."""
+
+    type: Literal["basic"]
+    username: str
+    password: SecretStr
+
+
+class OAuth2Auth(_Part):
+    """Client credentials (RFC 6749, 4.4)."""
+
+    type: Literal["oauth2"]
+    token_url: str
+    """An address, or a path below `url`."""
+    client_id: str
+    client_secret: SecretStr
+    scope: str | None = None
+    send: Literal["basic", "body"] = "basic"
+    """Where the credentials go: into the Authorization header, or into the form."""
+    body: dict[str, str] = Field(default_factory=dict)
+    """More fields of the form, like `audience`."""
+
+
+Auth: TypeAlias = NoAuth | BearerAuth | BasicAuth | LoginAuth | OAuth2Auth
+
+_HOLES = ("time", "nonce", "method", "path", "query", "host", "url", "body_sha256", "names", "json", "signature")
+_HOLE = re.compile(r"\{([a-z0-9_]+|header:[A-Za-z0-9-]+)\}")
+
+
+class SignSettings(_Part):
+    """Headers that sign each request (HMAC). Templates have holes like {time}; see docs/configuration.md."""
+
+    secret: SecretStr
+    secret_is: Literal["text", "hex", "base64"] = "text"
+    algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
+    written: Literal["hex", "base64"] = "hex"
+    text: str
+    """What is signed, a template without {signature}."""
+    headers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], str]
+    """The headers, each a template, made in this order; one of them holds {signature}."""
+    signed: list[str] = Field(default_factory=list)
+    """Which of the headers {names} and {json} are of."""
+    joined_by: str = ";"
+    """Between the names of {names}."""
+    time_format: WriteFormat = "iso"
+
+    @model_validator(mode="after")
+    def _templates(self) -> SignSettings:
+        for name, template in {"text": self.text, **self.headers}.items():
+            for hole in _HOLE.findall(template):
+                if hole.startswith("header:"):
+                    if hole[7:] not in self.headers:
+                        raise ValueError(f"{name}: {{{hole}}} is none of `headers`")
+                elif hole not in _HOLES:
+                    raise ValueError(f"{name}: there is no {{{hole}}}; there are {', '.join(_HOLES)}, header:NAME")
+        for name in self.signed:
+            if re.search(r"\{(names|json|signature)\}", self.headers.get(name, "{names}")):
+                raise ValueError(f"signed: {name} is none of `headers` that can be signed")
+        if "{signature}" in self.text:
+            raise ValueError("text: what is signed cannot hold {signature}")
+        if not any("{signature}" in template for template in self.headers.values()):
+            raise ValueError("headers: none of them holds {signature}")
+        try:
+            self.key()
+        except ValueError:
+            raise ValueError(f"secret: is no {self.secret_is}") from None
+        return self
+
+    def key(self) -> bytes:
+        """The secret's bytes. Raises: ValueError."""
+        text = self.secret.get_secret_value()
+        if self.secret_is == "hex":
+            return bytes.fromhex(text)
+        return base64.b64decode(text, validate=True) if self.secret_is == "base64" else text.encode()
+
+
+def signer(settings: SignSettings) -> Callable[[str, str, bytes], dict[str, str]]:
+    """Compile to `(method, url with query, body) -> headers`, new for each request."""
+    write, key = Writer(settings.time_format), settings.key()
+
+    def sign(method: str, url: str, body: bytes) -> dict[str, str]:
+        parts = urlsplit(url)
+        known = {
+            "time": write(datetime.now(UTC)),
+            "nonce": secrets.token_hex(16),
+            "method": method,
+            "path": parts.path or "/",
+            "query": parts.query,
+            "host": parts.netloc.rpartition("@")[2],
+            "url": url,
+            "body_sha256": hashlib.sha256(body).hexdigest(),
+            "names": settings.joined_by.join(settings.signed),
+        }
+
+        def filled(template: str) -> str:
+            return _HOLE.sub(lambda hole: known[hole[1]], template)
+
+        done: dict[str, str] = {}
+
+        def header(name: str) -> None:
+            done[name] = known[f"header:{name}"] = filled(settings.headers[name])
+
+        for name in settings.signed:
+            header(name)
+        known["json"] = orjson.dumps({name: done[name] for name in settings.signed}).decode()
+        for name, template in settings.headers.items():
+            if name not in done and "{signature}" not in template:
+                header(name)
+        mac = hmac.new(key, filled(settings.text).encode(), settings.algorithm).digest()
+        known["signature"] = mac.hex() if settings.written == "hex" else base64.b64encode(mac).decode()
+        for name in settings.headers:
+            if name not in done:
+                header(name)
+        return {name: done[name] for name in settings.headers}
+
+    return sign
+
+
+class Session:
+    """The tokens of one source."""
+
+    def __init__(
+        self,
+        auth: Auth,
+        sign: SignSettings | None,
+        http: httpx.AsyncClient,
+        url: str,
+        headers: dict[str, str],
+        *,
+        timeout_s: float,
+    ) -> None:
+        self.auth, self._http, self._url, self._headers, self._timeout_s = auth, http, url, headers, timeout_s
+        self._sign = None if sign is None else signer(sign)
+        self._token: str | None = None
+        self._renew_at = float("inf")
+        if isinstance(auth, BearerAuth):
+            self._token = auth.token.get_secret_value()
+
+    @property
+    def renewable(self) -> bool:
+        """Whether a token that is refused can be had anew."""
+        return isinstance(self.auth, LoginAuth | OAuth2Auth)
+
+    def forget(self) -> None:
+        """Have a new token for the next request."""
+        self._token = None
+
+    async def headers(self, method: str, url: str, body: bytes = b"") -> dict[str, str]:
+        """What a request says of who asks. Raises: SourceFault; the text never has a secret."""
+        made: dict[str, str] = {}
+        auth = self.auth
+        stale = self._token is None or time.monotonic() >= self._renew_at
+        if isinstance(auth, LoginAuth) and stale:
+            await self._log_in(auth)
+        elif isinstance(auth, OAuth2Auth) and stale:
+            await self._grant(auth)
+        elif isinstance(auth, BasicAuth):
+            made["Authorization"] = _basic(auth.username, auth.password.get_secret_value())
+        if self._token is not None:
+            made["Authorization"] = f"Bearer {self._token}"
+        if self._sign is not None:
+            made |= self._sign(method, url, body)
+        return made
+
+    async def _grant(self, auth: OAuth2Auth) -> None:
+        secret = auth.client_secret.get_secret_value()
+        form = {"grant_type": "client_credentials", **auth.body}
+        if auth.scope is not None:
+            form["scope"] = auth.scope
+        headers = {"Accept": "application/json", **self._headers}
+        if auth.send == "basic":
+            headers["Authorization"] = _basic(auth.client_id, secret)
+        else:
+            form |= {"client_id": auth.client_id, "client_secret": secret}
+        self._token = None
+        fetched = await fetch(
+            self._http,
+            "POST",
+            urljoin(f"{self._url}/", auth.token_url.lstrip("/") if "://" not in auth.token_url else auth.token_url),
+            data=form,
+            headers=headers,
+            deadline_s=self._timeout_s,
+            limit_bytes=1 << 20,
+            what="token",
+            mend="see that `token_url` is right and the service runs",
+        )
+        if not 200 <= fetched.status < 300:
+            raise SourceFault(
+                f"token: {auth.client_id!r} was refused with HTTP {fetched.status}{fetched.elsewhere}: "
+                f"{fetched.excerpt} — mend `client_id`, `client_secret` and `scope`, or `send`"
+            )
+        self._take(fetched, "access_token", "expires_in", "token", "see that `token_url` is right")
+
+    async def _log_in(self, auth: LoginAuth) -> None:
+        """Raises: SourceFault; the text never has the password."""
+        asked = {**auth.body, auth.username_field: auth.username, auth.password_field: auth.password.get_secret_value()}
+        self._token = None
+        fetched = await fetch(
+            self._http,
+            "POST",
+            self._url + "/" + auth.path.lstrip("/"),
+            content=orjson.dumps(asked),
+            headers={"Content-Type": "application/json", "Accept": "application/json", **self._headers},
+            deadline_s=self._timeout_s,
+            limit_bytes=1 << 20,
+            what="log-in",
+            mend="see that `url` is right and the service runs",
+        )
+        if not 200 <= fetched.status < 300:
+            raise SourceFault(
+                f"log-in: {auth.username!r} was refused with HTTP {fetched.status}{fetched.elsewhere}: "
+                f"{fetched.excerpt} — mend `username` and `password`"
+            )
+        self._take(fetched, auth.token, auth.expires, "log-in", "mend `token`")
+
+    def _take(self, fetched: Fetched, at: str, expires: str | None, what: str, mend: str) -> None:
+        try:
+            answer = json.parse(fetched.body, fetched.charset, limit=1 << 20)
+        except UndecodableError as error:
+            raise SourceFault(f"{what}: the answer cannot be read: {error}") from error
+        token = next(iter(json_finder(at)(answer)), None)
+        if not isinstance(token, str) or not token.strip() or not token.isascii() or not token.isprintable():
+            held = ", ".join(sorted(answer)) if isinstance(answer, dict) else "no object"
+            raise SourceFault(f"{what}: no token at {at!r} in the answer, which has {held} — {mend}")
+        life = next(iter(json_finder(expires)(answer)), None) if expires else None
+        if isinstance(life, str) and life.strip().isdecimal():
+            life = int(life)
+        if not isinstance(life, int | float) or isinstance(life, bool) or life <= 0:
+            life = float("inf")
+        self._token = token.strip()
+        self._renew_at = time.monotonic() + life * RENEW_AT
+
+
+def _basic(username: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
