@@ -37,6 +37,7 @@ from hub.sections import (
 )
 from schemas.agency import Agency
 from schemas.errors import ConfigError
+from schemas.procedure import Procedure
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 NAME_PATTERN = "^[a-z0-9][a-z0-9-]{0,39}$"
@@ -51,9 +52,10 @@ def export() -> dict[str, bytes]:
     made = {
         "hub": configuration(),
         "agencies": agencies(),
+        "procedures": procedures(),
         "mapping": inbound(),
         "mapping-out": outbound(),
-        "mapping-test": mapping_test(agencies()["items"]),
+        "mapping-test": mapping_test(agencies()["items"], procedures()["items"]),
         "answers": answers(),
     }
     return {
@@ -232,6 +234,14 @@ def agencies() -> dict[str, Any]:
     alias["items"] = {"anyOf": [{"type": ["string", "integer"]}, alias["items"]]}
     row["properties"]["code"] = {"type": "string", "description": "The canonical code, in one of the national forms."}
     return {"title": "agencies.yaml", "type": "array", "items": row}
+
+
+def procedures() -> dict[str, Any]:
+    """`procedures.yaml`: a list of rows."""
+    row = of_model(Procedure, variables=False)
+    alias = row["properties"]["aliases"]
+    alias["items"] = {"anyOf": [{"type": ["string", "integer"]}, alias["items"]]}
+    return {"title": "procedures.yaml", "type": "array", "items": row}
 
 
 def answers() -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mappings.converters import CONVERTERS
+from mappings.converters.procedure import GIVES
 from mappings.decode.charset import CHARSETS
 from mappings.source_block import FORMATS
 from mappings.target import Target, targets
@@ -55,6 +56,17 @@ OPTIONS: Mapping[str, Any] = {
     "agency": _or(
         {"enum": ["code", "level", "name"]},
         _object({"give": {"enum": ["code", "level", "name"]}, "on": _TEXT, "unknown": _UNKNOWN}),
+    ),
+    "procedure": _or(
+        {"enum": list(GIVES)},
+        _object(
+            {
+                "give": {"enum": list(GIVES)},
+                "on": _TEXT,
+                "unknown": _UNKNOWN,
+                "register": {"enum": ["required", "optional"]},
+            }
+        ),
     ),
     "match": _PART,
     "split": _object(
@@ -310,8 +322,8 @@ def _member(fields: list[str]) -> dict[str, Any]:
 # --- tests ------------------------------------------------------------------------------------------------------------
 
 
-def mapping_test(agency: dict[str, Any]) -> dict[str, Any]:
-    """The test beside a mapping; `agency` is a row of its register."""
+def mapping_test(agency: dict[str, Any], procedure: dict[str, Any]) -> dict[str, Any]:
+    """The test beside a mapping; `agency` and `procedure` are rows of its registers."""
     problem = _object(
         dict.fromkeys(("field", "path", "value", "reason"), _SCALAR) | {"verdict": {"enum": ["reject", "park"]}}
     )
@@ -349,6 +361,11 @@ def mapping_test(agency: dict[str, Any]) -> dict[str, Any]:
                     "type": "array",
                     "items": agency,
                     "description": "The register that the cases are read with.",
+                },
+                "procedures": {
+                    "type": "array",
+                    "items": procedure,
+                    "description": "The procedures that the cases are read with.",
                 },
                 "cases": {"type": "array", "minItems": 1, "items": case},
             },

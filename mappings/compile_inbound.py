@@ -53,8 +53,9 @@ def compile_inbound(
     if len(problems.found) > before or spec is None:
         return None
     return InboundMapping(
-        name, model.kind, digest, summary, spec, inner, label, model, compiled, parts, deleted, ignored
-    )
+        name, model.kind, digest, summary, spec, inner, label, model, compiled, parts, deleted, ignored,
+        frozenset(around.requires),
+    )  # fmt: skip
 
 
 def _model(to: Marked | None, problems: Problems) -> type[Record] | None:

@@ -42,7 +42,8 @@ def compile_outbound(
         return None
     made = tuple(field for field in compiled if field)
     nested = {member: place for member, (place, _) in places.items() if place != (member,)}
-    return OutboundMapping(name, model.kind, digest, summary, model, made, layout, nested)
+    requires = frozenset(around.requires)
+    return OutboundMapping(name, model.kind, digest, summary, model, made, layout, nested, requires)
 
 
 def _model(source: Marked | None, problems: Problems) -> type[Record] | None:

@@ -23,9 +23,10 @@ from mappings.explain import End, Views, fill, views
 from mappings.inbound import InboundMapping, InField
 from mappings.places import Parts, bare, leaves, names_in, parts, place_of, written
 from mappings.refusal import RefusalError
-from mappings.rows import ReadContext, RowRefused
+from mappings.rows import NO_PROCEDURES, ReadContext, RowRefused
 from mappings.target import targets
 from schemas.agency import AgencyRegister
+from schemas.procedure import ProcedureRegister
 
 State: TypeAlias = Literal["mapped", "ignored", "forgotten"]
 
@@ -141,7 +142,14 @@ class Coverage:
                 find = etree.XPath(path, namespaces=names, regexp=False, smart_strings=True)
             reading.loose.append((one, _Loose(told, before, names_in(path, self._holds), find)))
 
-    def add(self, body: bytes, charset: str | None, label: str, agencies: AgencyRegister) -> None:
+    def add(
+        self,
+        body: bytes,
+        charset: str | None,
+        label: str,
+        agencies: AgencyRegister,
+        procedures: ProcedureRegister = NO_PROCEDURES,
+    ) -> None:
         """Count one sample. Raises: UndecodableError, and counts nothing then."""
         document = self._readings[0].mapping.decode(body, charset)
         for reading in self._readings[1:]:
@@ -152,7 +160,7 @@ class Coverage:
             self._place((column,))
         for index, row in enumerate(document.rows):
             self._row(row, document, index)
-        context = ReadContext(agencies, label)
+        context = ReadContext(agencies, label, procedures)
         for reading in self._readings:
             self._count(reading, document, context)
 
@@ -197,7 +205,7 @@ class Coverage:
                 if looked is None:
                     self.unread += 1
                     continue
-                self._fields(reading, looked, wrong, Scope(context.agencies, {}))
+                self._fields(reading, looked, wrong, Scope(context.agencies, {}, procedures=context.procedures))
                 if reading.loose:
                     self._follow(reading, looked, document.rows[index])
 

@@ -19,9 +19,10 @@ from mappings.decode import SourceSpec
 from mappings.document import Document
 from mappings.inbound import InboundMapping, InField, tidy
 from mappings.refusal import RefusalError
-from mappings.rows import shown
+from mappings.rows import NO_PROCEDURES, shown
 from mappings.shapes import Getter, shape_of
 from schemas.agency import AgencyRegister
+from schemas.procedure import ProcedureRegister
 
 End: TypeAlias = Literal["filled", "default", "const", "empty", "refused"]
 """Filled from the row, by the mapping's own default or constant, without a value, or refused."""
@@ -90,10 +91,12 @@ def views(mapping: InboundMapping, document: Document) -> Iterator[Views]:
                 continue
 
 
-def stories(mapping: InboundMapping, row: Views, agencies: AgencyRegister) -> list[Story]:
+def stories(
+    mapping: InboundMapping, row: Views, agencies: AgencyRegister, procedures: ProcedureRegister = NO_PROCEDURES
+) -> list[Story]:
     """The story of every field of a row, in the order in which they are filled."""
     values: dict[str, Any] = {}
-    scope = Scope(agencies, values)
+    scope = Scope(agencies, values, procedures=procedures)
     return [_story(mapping.spec, one, row.outer if one.outer else row.view, scope, values) for one in mapping.fields]
 
 

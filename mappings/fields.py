@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Any
 
 from mappings.converters import CONVERTERS, Compiled, Setting
@@ -22,6 +23,7 @@ class Surroundings:
     used: set[str]
     time_field: str | None
     problems: Problems
+    requires: set[str] = attribute(default_factory=set)
 
 
 def converters(keys: Keys) -> tuple[str, ...]:
@@ -53,6 +55,7 @@ def chain(
             first=number == 0,
             tables=around.tables,
             used=around.used,
+            requires=around.requires,
             time_field=around.time_field,
             problems=around.problems,
             place=place,

@@ -94,6 +94,8 @@ class InboundMapping:
     """By what a row of the page says that it is deleted at its source; None where it cannot."""
     ignored: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Places of the row that nobody reads on purpose, with the reason; for `mappings.coverage`."""
+    requires: frozenset[str] = field(default=frozenset(), compare=False)
+    """Registers without which it cannot do its work: `procedures`."""
     around: tuple[InField, ...] = field(init=False)
     """The fields whose values stand around the rows."""
     steps: tuple[tuple[str, str | None, Convert | None, bool, bool, Fill], ...] = field(init=False)
@@ -151,7 +153,8 @@ class InboundMapping:
             deleted = self.deleted is not None and self.deleted.holds(view)
         except RefusalError as error:
             return [self._unread(error, (index, first), self._place(document, index))]
-        scope = Scope(context.agencies, {}, self._around(document, context.label) if self.around else None)
+        around = self._around(document, context.label) if self.around else None
+        scope = Scope(context.agencies, {}, around, context.procedures)
         if self.parts is None:
             record = self._quickly(view, view, scope)
             if record is not None:

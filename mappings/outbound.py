@@ -67,6 +67,8 @@ class OutboundMapping:
     layout: Layout = PLAIN
     places: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Of the members that do not simply stand under their names, where they stand; see `mappings.layout`."""
+    requires: frozenset[str] = field(default=frozenset(), compare=False)
+    """Registers without which it cannot do its work: `procedures`."""
     plain: tuple[tuple[str, str], ...] = field(init=False)
     """Of the members that are a field as it is, their names and the field's."""
     converted: tuple[tuple[str, str, Convert, bool], ...] = field(init=False)
@@ -105,7 +107,7 @@ class OutboundMapping:
         """
         if type(record) is not self.model:
             raise TypeError(f"{self.name} writes {self.kind}, not {type(record).__name__}")
-        scope = Scope(context.agencies, record.__dict__)
+        scope = Scope(context.agencies, record.__dict__, procedures=context.procedures)
         payload: dict[str, Any] = {}
         problems: list[RefusedValueError] = []
         for one in self.fields:
@@ -143,7 +145,7 @@ class OutboundMapping:
             value = get(reads)
             if value is not None and value != "":
                 payload[name] = value
-        scope = Scope(context.agencies, values)
+        scope = Scope(context.agencies, values, procedures=context.procedures)
         for name, reads, convert, required in self.converted:
             value = get(reads)
             if value is not None:

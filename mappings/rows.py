@@ -8,9 +8,12 @@ from typing import Literal, TypeAlias
 
 from schemas.agency import AgencyRegister
 from schemas.errors import RefusedValueError
+from schemas.procedure import ProcedureRegister
 from schemas.record import Record
 
 Verdict: TypeAlias = Literal["reject", "park"]
+
+NO_PROCEDURES = ProcedureRegister.empty()
 
 SHOWN = 200
 """Characters of a refused value that an error quotes."""
@@ -22,6 +25,7 @@ class ReadContext:
 
     agencies: AgencyRegister
     label: str = ""
+    procedures: ProcedureRegister = NO_PROCEDURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class RenderContext:
     """What rendering needs beside the record."""
 
     agencies: AgencyRegister
+    procedures: ProcedureRegister = NO_PROCEDURES
 
 
 class RefusedRowError(RefusedValueError):

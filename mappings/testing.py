@@ -38,6 +38,7 @@ from mappings.outbound import OutboundMapping
 from mappings.rows import ReadContext, RefusedRowError, RenderContext, Row, RowOk
 from schemas.agency import AgencyRegister
 from schemas.errors import ConfigError, Problem, RefusedValueError, UndecodableError
+from schemas.procedure import ProcedureRegister
 
 SUFFIX = "_test"
 _PROBLEM_KEYS = ("field", "path", "value", "reason", "verdict")
@@ -86,6 +87,7 @@ class _Suite:
     file: Path
     mapping: Mapping_
     agencies: AgencyRegister
+    procedures: ProcedureRegister
     cases: list[tuple[int, Mapping[str, Any]]]
 
 
@@ -131,7 +133,7 @@ def _suite(file: Path, folders: Sequence[Path]) -> _Suite:
     if root is None:
         raise ConfigError(problems.found)
     keys = Keys(root, "the test", problems)
-    agencies = keys.get("agencies")
+    agencies, procedures = keys.get("agencies"), keys.get("procedures")
     cases = keys.need("cases", "write at least one case")
     keys.done()
     found = list(_cases(cases, problems))
@@ -140,7 +142,8 @@ def _suite(file: Path, folders: Sequence[Path]) -> _Suite:
     problems.stop()
     mapping = load(file.with_name(f"{file.stem.removesuffix(SUFFIX)}.yaml"), folders=folders)
     register = AgencyRegister.from_rows(agencies.plain) if agencies else AgencyRegister.empty()
-    return _Suite(file, mapping, register, found)
+    known = ProcedureRegister.from_rows(procedures.plain) if procedures else ProcedureRegister.empty()
+    return _Suite(file, mapping, register, known, found)
 
 
 def _cases(node: Marked | None, problems: Problems) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -178,7 +181,7 @@ def _case(suite: _Suite, case: Mapping[str, Any]) -> Iterator[Difference]:
 
 def _inbound(suite: _Suite, mapping: InboundMapping, case: Mapping[str, Any]) -> Iterator[Difference]:
     body = _body(suite, case)
-    context = ReadContext(agencies=suite.agencies, label=str(case.get("label", "")))
+    context = ReadContext(suite.agencies, str(case.get("label", "")), suite.procedures)
     try:
         rows = list(mapping.read(body, charset=case.get("charset"), context=context))
     except UndecodableError as error:
@@ -225,7 +228,7 @@ def _outbound(suite: _Suite, mapping: OutboundMapping, case: Mapping[str, Any]) 
         yield Difference(f"the record of the case is none: {error}")
         return
     try:
-        payload = mapping.render(record, RenderContext(agencies=suite.agencies))
+        payload = mapping.render(record, RenderContext(suite.agencies, suite.procedures))
     except RefusedRowError as error:
         if "problems" in case:
             yield from _refusals(error, case["problems"])

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Any, Literal, Protocol, TypeAlias
 
 from mappings.notation import Marked, Problems
 from mappings.refusal import RefusalError
 from mappings.target import Target
 from schemas.agency import AgencyRegister
+from schemas.procedure import ProcedureRegister
+
+NO_PROCEDURES = ProcedureRegister.empty()
 
 Gives: TypeAlias = Literal["text", "number", "flag", "time", "code"]
 """What comes out: `code` is the value of a table, checked against the target, entry by entry, when it is compiled."""
@@ -20,12 +24,13 @@ Gives: TypeAlias = Literal["text", "number", "flag", "time", "code"]
 
 @dataclass(slots=True)
 class Scope:
-    """What converters may look at beside the value: the register, and the record's fields that are known by now."""
+    """What converters may look at beside the value: the registers, and the record's fields that are known by now."""
 
     agencies: AgencyRegister
     values: Mapping[str, Any]
     around: Mapping[str, Any] | None = None
     """Of the fields whose values stand around the rows, what was found: a value, or the RefusalError of it."""
+    procedures: ProcedureRegister = NO_PROCEDURES
 
 
 Convert: TypeAlias = Callable[[Any, Scope], Any]
@@ -64,6 +69,8 @@ class Setting:
     problems: Problems
     place: Callable[[str, int, str], Beside | None] | None = None
     """Compiles another path of the row (path, line, what it is for); None where there is no row."""
+    requires: set[str] = attribute(default_factory=set)
+    """Registers without which the mapping cannot do its work: `procedures`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
     function: "travinh.names:tidy"                 called with (value, scope)
 
 The function has to be importable when the mapping is read, pure and safe to call from several threads. `scope.values`
-are the fields of the record that are known by now, `scope.agencies` is the register. None is no value. Whatever it
-raises parks the row, with the function's name.
+are the fields of the record that are known by now, `scope.agencies` and `scope.procedures` are the registers. None is
+no value. Whatever it raises parks the row, with the function's name.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def build(options: Marked, setting: Setting) -> Compiled | None:
 
     def convert(value: Any, scope: Scope) -> Any:
         try:
-            given = called(value, Scope(scope.agencies, MappingProxyType(dict(scope.values))))
+            known = MappingProxyType(dict(scope.values))
+            given = called(value, Scope(scope.agencies, known, procedures=scope.procedures))
         except Exception as error:
             said = f"makes the function {name} fail: {type(error).__name__}: {str(error)[:200]}"
             raise RefusalError(said, verdict="park") from error

@@ -14,13 +14,32 @@ from mappings.refusal import RefusalError
 from mappings.target import targets
 from schemas import Dossier
 from schemas.agency import AgencyRegister
+from schemas.errors import ConfigError
+from schemas.procedure import ProcedureRegister
 from schemas.spelling import near
 
 FIELDS = targets(Dossier)
 REGISTER = AgencyRegister.from_rows([{"code": "H59.05", "name": "Sở Tư pháp", "level": "province", "aliases": ["STP"]}])
 
 
-def convert(written: str, value: Any, *, field: str = "note", direction: Any = "in", values: Any = None) -> Any:
+PROCEDURES = ProcedureRegister.from_rows(
+    [
+        {"code": "1.001193.H59", "name": "Đăng ký khai sinh", "field_code": "HT", "aliases": ["1.001193.000.00.00.H59"],
+         "valid_to": "2025-06-30", "successor": "1.001193.H61"},
+        {"code": "1.001193.H61", "name": "Đăng ký khai sinh", "field_code": "HT", "valid_from": "2025-07-01"},
+    ]
+)  # fmt: skip
+
+
+def convert(
+    written: str,
+    value: Any,
+    *,
+    field: str = "note",
+    direction: Any = "in",
+    values: Any = None,
+    procedures: ProcedureRegister = PROCEDURES,
+) -> Any:
     """Compile `name: options` as the only converter of a field, and apply it."""
     problems = Problems("m")
     node = parse(written, problems)
@@ -33,7 +52,7 @@ def convert(written: str, value: Any, *, field: str = "note", direction: Any = "
     problems.stop()
     assert compiled is not None
     received = {"received_at": datetime(2017, 3, 20, tzinfo=UTC)}
-    return compiled.convert(value, Scope(REGISTER, received if values is None else values))
+    return compiled.convert(value, Scope(REGISTER, received if values is None else values, procedures=procedures))
 
 
 @pytest.mark.parametrize(
@@ -252,3 +271,60 @@ def test_dates_that_are_written(written: str, found: Any) -> None:
 def test_the_manual_has_a_section_for_every_converter() -> None:
     manual = (Path(__file__).parents[3] / "docs" / "mapping.md").read_text(encoding="utf-8")
     assert [name for name in CONVERTERS if f"### `{name}`" not in manual] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "found"),
+    [
+        ("procedure: code", "1.001193.000.00.00.h59", "1.001193.H59"),
+        ("procedure: name", " 1.001193.H59", "Đăng ký khai sinh"),
+        ("procedure: field_code", "1.001193.H59", "HT"),
+        ("procedure: field_name", "1.001193.H59", None),
+        ("procedure: {give: code, unknown: keep}", "9.9", "9.9"),
+        ("procedure: {give: name, unknown: none}", "9.9", None),
+    ],
+)
+def test_a_procedure_is_looked_up_as_of_the_day(written: str, value: str, found: str | None) -> None:
+    assert convert(written, value, field="procedure_code") == found
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "verdict", "said"),
+    [
+        ("procedure: code", "1.001198.H59", "park", "unknown procedure '1.001198.H59'; near: '1.001193.H59'"),
+        ("procedure: {give: code, unknown: reject}", "1.001193.H61", "reject",
+         "means nothing on 2017-03-20: it is 1.001193.H61 from 2025-07-01"),
+        ("procedure: {give: code, register: optional}", "9.9", "park", "unknown procedure '9.9'"),
+    ],
+)  # fmt: skip
+def test_a_procedure_that_is_not_known_refuses_the_row(written: str, value: str, verdict: str, said: str) -> None:
+    with pytest.raises(RefusalError) as caught:
+        convert(written, value, field="procedure_code")
+    assert (caught.value.verdict, said in caught.value.reason) == (verdict, True)
+
+
+def test_what_has_ended_is_told_with_what_took_its_place() -> None:
+    with pytest.raises(RefusalError, match=r"until 2025-06-30; its successor is 1\.001193\.H61"):
+        convert("procedure: code", "1.001193.H59", values={"received_at": datetime(2025, 7, 1, tzinfo=UTC)})
+
+
+def test_without_procedures_an_optional_register_changes_nothing_and_needs_no_day() -> None:
+    nobody = ProcedureRegister.empty()
+    assert convert("procedure: {give: code, register: optional}", " 9.9 ", values={}, procedures=nobody) == " 9.9 "
+    with pytest.raises(RefusalError, match="no procedures are registered"):
+        convert("procedure: code", "9.9", procedures=nobody)
+
+
+@pytest.mark.parametrize(
+    ("written", "mend"),
+    [
+        ("procedure: {give: name, unknown: keep}", "leave out `unknown: keep`"),
+        ("procedure: {give: name, register: optional}", "leave out `register: optional`"),
+        ("procedure: {give: code, on: recieved_at}", "did you mean 'received_at'?"),
+        ("procedure: nmae", "did you mean 'name'?"),
+    ],
+)
+def test_a_wrong_look_up_of_a_procedure_is_a_problem_of_the_mapping(written: str, mend: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        convert(written, "1", field="procedure_code")
+    assert mend in caught.value.problems[0].mend
