@@ -2,10 +2,10 @@
 
 Every call is a POST of {session, madonvi, service, …} with a header `dstcode`: DongBoHoSoMC for dossiers (`isUpdating`
 "False" for one that the portal does not have, "True" for one it has), CapNhatTienDoHoSoMC for their steps, TraCuuHoSo
-to ask whether it has a dossier. Faults arrive with HTTP 200; what an answer means is said by the answer table, one code
-for the whole request, or a result per dossier where `per_item` is set. Sources: public implementations; what is in a
-payload is the mappings' affair. Not known, so nothing here relies on it: the code of a dead session, how large a batch
-may be, whether a batch is taken in part.
+to ask whether it has a dossier, and those of `adapters.dvcqg_catalogues` for what its registers hold. Faults arrive
+with HTTP 200; what an answer means is said by the answer table, one code for the whole request, or a result per dossier
+where `per_item` is set. Sources: public implementations; what is in a payload is the mappings' affair. Not known, so
+nothing here relies on it: the code of a dead session, how large a batch may be, whether a batch is taken in part.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import orjson
 from pydantic import BaseModel, Field, SecretStr
 
 from adapters.calling import Broken, NotSent, Outcome, header_lines
+from adapters.dvcqg_catalogues import CatalogueSettings, CataloguesSettings, entries, requests
 from adapters.portal import (
     Clock,
     Credential,
@@ -66,6 +67,8 @@ class DvcqgSettings(PortalSettings):
     """Whether the portal answers for each dossier of a request; where it does is `items` in the answer table."""
     session_s: float | None = Field(default=None, gt=0)
     """How long a session is used; None until it dies."""
+    catalogues: CataloguesSettings = CataloguesSettings()
+    """How the catalogues of agencies, procedures and fields are asked for and read."""
     doubt_s: float = Field(default=30.0, ge=0)
     """An answer that no rule knows makes the hub log in again if its session is older than this."""
 
@@ -164,14 +167,32 @@ class DvcqgDestination:
         return {key: await self._has(key, clock) for key in keys}
 
     async def _has(self, number: str, clock: Clock) -> bool:
+        answer = await self._shared({"service": _LOOK_UP, "mahoso": number}, _FOUND, clock)
+        return bool(at_path(answer.body, _FOUND))
+
+    async def catalogue(
+        self, register: str, provinces: Sequence[str], deadline_s: float
+    ) -> Sequence[Mapping[str, Any]]:
+        """Show one catalogue whole; see hub.ports.Catalogues. Raises: DestinationFault."""
+        settings: CatalogueSettings = getattr(self._settings.catalogues, register)
+        clock = Clock(deadline_s)
+        found: list[Mapping[str, Any]] = []
+        for request in requests(settings, provinces):
+            answer = await self._shared(request, settings.at, clock)
+            found += entries(settings, answer.body) or ()
+        return found
+
+    async def _shared(self, request: Mapping[str, str], at: str, clock: Clock) -> Answer:
+        """Ask at the share address for an answer with a list at `at`. Raises: DestinationFault."""
+
         def classify(answer: Answer) -> Verdict:
             verdict = self._answers.classify(answer, call="look-up")
-            if verdict.fault is None and not isinstance(at_path(answer.body, _FOUND), list):
-                said = f"the answer holds no list {_FOUND!r} ({verdict.text})"
+            if verdict.fault is None and not isinstance(at_path(answer.body, at), list):
+                said = f"the answer holds no list {at!r} ({verdict.text})"
                 return Verdict(FaultClass.TRANSIENT, verdict.code, said, known=False)
             return verdict
 
-        request = {"service": _LOOK_UP, "mahoso": number}
+        service = request["service"]
         try:
             outcome, verdict = await self._ask(
                 self._settings.share_path, request, classify, clock, again=was_not_answered
@@ -179,12 +200,12 @@ class DvcqgDestination:
         except LogInFault as failure:
             raise DestinationFault(failure.text, down=failure.fault is FaultClass.DOWN) from failure
         if not isinstance(outcome, Answer):
-            raise DestinationFault(f"{_LOOK_UP}: {outcome.text}", down=isinstance(outcome, NotSent))
+            raise DestinationFault(f"{service}: {outcome.text}", down=isinstance(outcome, NotSent))
         if verdict is None or verdict.fault is not None:
             text = "no verdict" if verdict is None else verdict.text
             down = verdict is not None and verdict.fault is FaultClass.DOWN
-            raise DestinationFault(f"{_LOOK_UP}: {text}", down=down)
-        return bool(at_path(outcome.body, _FOUND))
+            raise DestinationFault(f"{service}: {text}", down=down)
+        return outcome
 
     async def probe(self) -> Sequence[Problem]:
         """Log in, for `hub check`."""

@@ -19,6 +19,7 @@ from hub.ledger.views import DeadDetail
 from hub.refusals import explain
 from hub.rulebook import Rulebook
 from hub.sections import Deployment
+from schemas.agency import AgencyRegister
 from schemas.errors import CodeUnknownError, ConfigError
 from schemas.local_time import LOCAL
 
@@ -32,7 +33,7 @@ _NOT_SENT = "not-sent"
 def errors_of(reader: Reader, deployment: Deployment, rules: Rulebook | None, day: date) -> dict[Owner, Sequence[Line]]:
     """What each agency has to correct that was read or refused until the end of `day` (in Viet Nam) and is open now."""
     end = datetime.combine(day + timedelta(days=1), time(), LOCAL)
-    owners = _Owners(deployment, day)
+    owners = _Owners(deployment, deployment.agencies if rules is None else rules.agencies, day)
     found: dict[Owner, list[Line]] = defaultdict(list)
     for item in _newest(reader.each_item(ItemFilter(until=end))):
         if item.state == "rejected":
@@ -59,8 +60,8 @@ def _newest(items: Iterable[Item]) -> Iterable[Item]:
 class _Owners:
     """Whose file a row belongs into."""
 
-    def __init__(self, deployment: Deployment, day: date) -> None:
-        self._register, self._sources = deployment.agencies, deployment.sources
+    def __init__(self, deployment: Deployment, register: AgencyRegister, day: date) -> None:
+        self._register, self._sources = register, deployment.sources
         self._day = day
         self._of_source: dict[str, Owner] = {}
 

@@ -33,15 +33,15 @@ from hub.ledger.read import open_reader
 from hub.maintaining import Calendar, keep_maintenance, keep_once
 from hub.mend import redo_parked
 from hub.operations import Place
-from hub.ports import AdapterContext, Bus, Destination
+from hub.ports import AdapterContext, Bus, Catalogues, Destination
 from hub.publish import Relay
+from hub.registers.keeping import Keeping, no_catalogues
 from hub.retry import RetryPolicy
 from hub.rulebook import Rulebook, rulebook
 from hub.sections import Deployment, DestinationSection, RetrySection
 from hub.telling import Telling
 from hub.watching import Watching
-from mappings.rows import RenderContext
-from schemas.errors import BusFault, LedgerFault
+from schemas.errors import BusFault, ConfigError, LedgerFault
 
 log = logging.getLogger(__name__)
 gates_log = logging.getLogger("hub.gates")
@@ -86,6 +86,7 @@ class App:
         self.ingests: list[Ingest] = []
         self.delivers: list[Deliver] = []
         self._daily: Daily | None = None
+        self._keeping: Keeping | None = None
         self._opened = self._stopping = False
         self._good_until_s = _steady_s() + SURE_S
 
@@ -113,11 +114,23 @@ class App:
         self._opened = True
         await self._start_bus(settings)
         self.relay = Relay(self.ledger, self.bus)
+        await self._take_registers()
         self._make_loops()
         if "relay" in self.roles:
             # Before anything begins: a start in the middle of a maintenance sends nothing.
             for name in d.destinations:
                 await keep_once(self.ledger, name, self._announced(name))
+
+    async def _take_registers(self) -> None:
+        """Begin with the registers that the ledger has. Raises: ConfigError where the portal shows no catalogues."""
+        section = self.deployment.registers
+        if section is None:
+            return
+        portal = self.destinations[section.source]
+        if not isinstance(portal, Catalogues):
+            raise ConfigError([no_catalogues(section, self.deployment.destinations[section.source].adapter)])
+        self._keeping = Keeping(self.ledger, self.deployment, portal, lambda: self.rules, self.renew)
+        self.rules = await self._keeping.begin()
 
     async def _start_bus(self, settings: dict[str, Any]) -> None:
         """Start the bus. A broker that is away is waited for in the background, while the sources are read; one that
@@ -168,7 +181,7 @@ class App:
                     bus=self.bus,
                     mappings=self.rules.outbound[name],
                     inbound=self.rules.inbound,
-                    context=RenderContext(self.rules.agencies),
+                    context=self.rules.rendering,
                     policy=_policy(to.retry),
                     publish=self.relay.publish,
                     now_us=wall_us,
@@ -209,6 +222,10 @@ class App:
                 running.append(tasks.create_task(self._alive("telling people", telling.run)))
                 watching = Watching(self.ledger, self.bus, self.deployment, wall_us)
                 running.append(tasks.create_task(self._alive("watch for troubles", watching.run)))
+            if polling and self._keeping is not None:
+                running.append(tasks.create_task(self._alive("registers in force", self._keeping.follow)))
+                if "relay" in self.roles:
+                    running.append(tasks.create_task(self._alive("look at the catalogues", self._keeping.look)))
             for deliver in self.delivers:
                 if "relay" in self.roles:
                     turns = partial(self.relay.run, deliver.name)
@@ -267,7 +284,7 @@ class App:
                 ingest.rules = rules
             for deliver in self.delivers:
                 deliver.mappings, deliver.inbound = rules.outbound[deliver.name], rules.inbound
-                deliver.context = RenderContext(rules.agencies)
+                deliver.context = rules.rendering
             if self._daily is not None:
                 self._daily.rules = rules
         if "intake" in self.roles:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hub.maintenance import overlaps
+from hub.procedures_file import read_procedures
 from hub.sections import (
     NAME,
     AgencyFilesSection,
@@ -23,6 +24,7 @@ from hub.sections import (
     HubSection,
     LedgerSection,
     MailSection,
+    RegistersSection,
     Route,
     Section,
     SourceSection,
@@ -32,6 +34,7 @@ from hub.yaml_lines import Document, read
 from mappings.notation import nearest
 from schemas.agency import Agency, AgencyRegister
 from schemas.errors import ConfigError, Problem
+from schemas.procedure import ProcedureRegister
 from schemas.record import KINDS
 
 ENVIRONMENT_OVERRIDES = {"ledger.url": "HUB_LEDGER_URL", "bus.url": "HUB_BUS_URL"}
@@ -41,6 +44,7 @@ _VARIABLE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<def
 _SQLITE_FILE = re.compile(r"^(sqlite(?:\+\w+)?:///)(?!/|:memory:)(.+)$")
 
 AnySection = TypeVar("AnySection", bound=Section)
+Register = TypeVar("Register")
 
 
 @dataclass(slots=True)
@@ -60,6 +64,8 @@ class Draft:
     mail: MailSection | None = None
     alerts: AlertsSection | None = None
     agency_files: AgencyFilesSection | None = None
+    procedures: ProcedureRegister | None = None
+    registers: RegistersSection | None = None
     unresolved: list[Place] = field(default_factory=list)
     """Values with a variable that is not set: nothing more is said about them."""
 
@@ -92,6 +98,8 @@ class Draft:
             mail=self.mail,
             alerts=self.alerts or AlertsSection(),
             agency_files=self.agency_files,
+            procedures=self.procedures or ProcedureRegister.empty(),
+            registers=self.registers,
         )
 
 
@@ -134,7 +142,10 @@ def draft(
     made.destinations = dict(_named(DestinationSection, root, "destinations", made))
     _maintenance(made)
     made.routes = dict(_routes(root, made))
-    made.agencies = _agencies(root.get("agencies"), made)
+    made.agencies = _beside("agencies", root.get("agencies"), AgencyRegister.empty(), read_agencies, made)
+    made.procedures = _beside("procedures", root.get("procedures"), ProcedureRegister.empty(), read_procedures, made)
+    if "registers" in root:
+        made.registers = read_section(RegistersSection, root, "registers", made)
     read_channels(root, made)
     if "agency_files" in root:
         made.agency_files = read_section(AgencyFilesSection, root, "agency_files", made)
@@ -155,6 +166,8 @@ _TOP = {
     "mail": False,
     "alerts": False,
     "agency_files": False,
+    "procedures": False,
+    "registers": False,
 }
 """Top-level keys, and whether the file must have them."""
 
@@ -287,6 +300,10 @@ def _references(root: Mapping[str, Any], made: Draft) -> None:
                     made.problem(
                         f"unknown-{declared[:-1]}", said, nearest(name, known), ("routes", number, list_name, index)
                     )
+    if made.registers is not None and made.registers.source not in (root.get("destinations") or ()):
+        said = f"registers.from: {made.registers.source!r} is not among the destinations"
+        mend = nearest(made.registers.source, root.get("destinations") or ())
+        made.problem("unknown-destination", said, mend, ("registers", "from"))
     for number, route in made.routes.items():
         for index, kind in enumerate(route.kinds):
             if kind not in KINDS:
@@ -305,19 +322,19 @@ def _line(made: Draft, destination: str) -> int:
     return made.document.line(("destinations", destination, "mappings"))
 
 
-def _agencies(named: Any, made: Draft) -> AgencyRegister | None:
-    """Read the agencies file; without one the register is empty and every code is kept as it is."""
+def _beside(part: str, named: Any, empty: Register, reader: Callable[[Path], Register], made: Draft) -> Register | None:
+    """Read the file that `part` names; without one the register is empty and every code is kept as it is."""
     if named is None:
-        return AgencyRegister.empty()
+        return empty
     if not isinstance(named, str):
-        made.problem("wrong-value", "agencies: is not a file name", "write agencies: agencies.yaml", ("agencies",))
+        made.problem("wrong-value", f"{part}: is not a file name", f"write {part}: {part}.yaml", (part,))
         return None
     try:
-        return read_agencies(made.folder / named)
+        return reader(made.folder / named)
     except ConfigError as error:
         if error.problems[0].rule == "unreadable-file":
-            where = made.document.line(("agencies",))
-            said = f"agencies: {named} {error.problems[0].message}"
+            where = made.document.line((part,))
+            said = f"{part}: {named} {error.problems[0].message}"
             error.problems[0] = replace(error.problems[0], message=said, file=made.document.file, line=where)
         made.problems += error.problems
         return None

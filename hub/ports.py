@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -172,6 +172,23 @@ class Destination(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Catalogues(Protocol):
+    """A destination that shows the registers it judges by: agencies, procedures, fields of procedures."""
+
+    async def catalogue(
+        self, register: str, provinces: Sequence[str], deadline_s: float
+    ) -> Sequence[Mapping[str, Any]]:
+        """Show one register (`agencies`, `procedures` or `fields`) whole, in any order.
+
+        Of each entry what the portal says of it, in the hub's own names: `code`, `name`, and where it says so
+        `valid_from`, `valid_to` (ISO days, both included), `successor`, of an agency `level`, of a procedure
+        `field_code` and `field_name`. More than `provinces` may be shown; the hub leaves out what is not theirs.
+        Raises: schemas.errors.DestinationFault where it cannot be had whole.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

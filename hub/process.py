@@ -43,7 +43,7 @@ def process(arrival: Arrival, rules: Rulebook, lease: SourceLease, digest_key: b
             mappings,
             arrival.body,
             charset=arrival.charset,
-            context=ReadContext(agencies=rules.agencies, label=arrival.label),
+            context=ReadContext(rules.agencies, arrival.label, rules.procedures),
         )
     except UndecodableError as error:
         return Settlement(arrival, digest, packed, None, (), (), lease.epoch, lease.cursor, str(error), floor_us)

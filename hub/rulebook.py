@@ -12,8 +12,10 @@ from hub.sections import Deployment, Route
 from mappings.catalogue import load
 from mappings.inbound import InboundMapping
 from mappings.outbound import OutboundMapping
+from mappings.rows import NO_PROCEDURES, RenderContext
 from schemas.agency import AgencyRegister
 from schemas.errors import ConfigError, Problem
+from schemas.procedure import ProcedureRegister
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,12 @@ class Rulebook:
     agencies: AgencyRegister
     start_from_us: Mapping[str, int] = field(default_factory=dict)
     """Per source that has one: what changed before is left out."""
+    procedures: ProcedureRegister = NO_PROCEDURES
+
+    @property
+    def rendering(self) -> RenderContext:
+        """What a payload is made with."""
+        return RenderContext(self.agencies, self.procedures)
 
     def route(self, source: str, kind: str, agency: str | None, *, canaries: bool = True) -> tuple[str, ...]:
         """Return the destinations of a record, sorted, each once; empty where no route takes it.
@@ -86,4 +94,4 @@ def rulebook(deployment: Deployment) -> Rulebook:
     if problems:
         raise ConfigError(problems)
     start = {name: to_us(source.start_from) for name, source in deployment.sources.items() if source.start_from}
-    return Rulebook(inbound, outbound, deployment.routes, deployment.agencies, start)
+    return Rulebook(inbound, outbound, deployment.routes, deployment.agencies, start, deployment.procedures)

@@ -32,6 +32,7 @@ from hub.sections import (
     HubSection,
     LedgerSection,
     MailSection,
+    RegistersSection,
     Route,
     SourceSection,
 )
@@ -180,6 +181,8 @@ def configuration() -> dict[str, Any]:
         "ledger": of_model(LedgerSection, variables=True),
         "bus": of_model(BusSection, variables=True),
         "agencies": {"type": "string", "description": "The file with the agencies, beside this one."},
+        "procedures": {"type": "string", "description": "The file with the procedures, YAML or CSV, beside this one."},
+        "registers": of_model(RegistersSection, variables=True),
         "sources": _adapted(SourceSection, "source"),
         "destinations": _adapted(DestinationSection, "destination"),
         "routes": {

@@ -28,8 +28,10 @@ from pydantic_core import PydanticCustomError
 from hub.maintenance import DAYS, Announced, Recurring, Window
 from hub.sparing import Sparing, hours
 from mappings.notation import nearest
+from mappings.rows import NO_PROCEDURES
 from schemas.agency import AgencyRegister
 from schemas.local_time import LOCAL
+from schemas.procedure import ProcedureRegister
 from schemas.record import KINDS, Record
 from schemas.sensitivity import Sensitivity, sensitivity
 
@@ -38,6 +40,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Scope = Annotated[list[Text], Field(min_length=1)]
+ProvinceCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][0-9]{2}$")]
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/@]+(?:/\S*)?")
 
@@ -340,6 +343,12 @@ class DestinationSection(Section):
     0 lets nobody go first."""
 
 
+def _daytime(at: str) -> str:
+    if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", at):
+        raise ValueError('is no time of day; write "07:00"')
+    return at
+
+
 class Canary(Section):
     """Whom a route is limited to for the time being."""
 
@@ -361,14 +370,51 @@ class AgencyFilesSection(Section):
     @field_validator("at")
     @classmethod
     def _time_of_day(cls, at: str) -> str:
-        if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", at):
-            raise ValueError('is no time of day; write "07:00"')
-        return at
+        return _daytime(at)
 
     @property
     def time(self) -> time:
         """`at` as a time of day."""
         return time.fromisoformat(self.at)
+
+
+class RegistersSection(Section):
+    """Which registers are taken over from a portal's catalogues, and when."""
+
+    source: Text = Field(alias="from")
+    """The destination whose portal shows its catalogues."""
+    take: Annotated[list[Literal["agencies", "procedures", "fields"]], Field(min_length=1)] = [
+        "agencies",
+        "procedures",
+        "fields",
+    ]
+    """Which of them: agencies, procedures, and the fields that procedures belong to."""
+    every_s: Annotated[float, Field(ge=60, le=31 * 86_400)] | None = None
+    """From one look to the next; instead of `at`."""
+    at: str | None = None
+    """When it is looked once a day, in Viet Nam; 02:00 where neither is written."""
+    provinces: Annotated[list[ProvinceCode], Field(min_length=1)] | None = None
+    """Whose agencies and procedures are taken; only the hub's own province where nothing is written."""
+    largest_loss: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the known entries that may be gone at once; an answer that lacks more is refused as suspicious."""
+    deadline_s: Seconds = 120.0
+    """The whole of one catalogue, log-in included."""
+
+    @field_validator("at")
+    @classmethod
+    def _time_of_day(cls, at: str | None) -> str | None:
+        return None if at is None else _daytime(at)
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        if self.every_s is not None and self.at is not None:
+            raise ValueError("every_s and at are two schedules: keep one of them")
+        return self
+
+    @property
+    def time(self) -> time:
+        """`at` as a time of day."""
+        return time.fromisoformat(self.at or "02:00")
 
 
 class Route(Section):
@@ -463,6 +509,10 @@ class Deployment:
     alerts: AlertsSection = field(default_factory=AlertsSection)
     agency_files: AgencyFilesSection | None = None
     """None where no daily files are made."""
+    procedures: ProcedureRegister = field(default=NO_PROCEDURES, repr=False)
+    """Those that are written by hand; `hub.registers` adds what a portal shows."""
+    registers: RegistersSection | None = None
+    """None where nothing is taken over from a portal."""
 
     @property
     def folder(self) -> Path:

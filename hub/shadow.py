@@ -17,9 +17,10 @@ from typing import Any, Literal, TypeAlias
 from mappings import read_all
 from mappings.explain import text
 from mappings.inbound import InboundMapping
-from mappings.rows import ReadContext, Row, RowOk, RowRefused
+from mappings.rows import NO_PROCEDURES, ReadContext, Row, RowOk, RowRefused
 from schemas.agency import AgencyRegister
 from schemas.errors import UndecodableError
+from schemas.procedure import ProcedureRegister
 
 Outcome: TypeAlias = Literal[
     "same", "changed", "key-changed", "newly-refused", "newly-accepted", "refused", "refused-otherwise", "gone", "new"
@@ -60,6 +61,7 @@ class Version:
 
     mappings: Sequence[InboundMapping]
     agencies: AgencyRegister
+    procedures: ProcedureRegister = NO_PROCEDURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ def _read(page: Page, version: Version, kind: str) -> list[Row] | str | None:
     if not chosen:
         return None
     try:
-        return read_all(chosen, page.body, page.charset, ReadContext(version.agencies, page.label))
+        return read_all(chosen, page.body, page.charset, ReadContext(version.agencies, page.label, version.procedures))
     except UndecodableError as error:
         return str(error)
 

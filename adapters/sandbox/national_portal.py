@@ -1,4 +1,5 @@
-"""The twin of the national public service portal: log-in, DongBoHoSoMC, CapNhatTienDoHoSoMC, TraCuuHoSo.
+"""The twin of the national public service portal: log-in, DongBoHoSoMC, CapNhatTienDoHoSoMC, TraCuuHoSo, and the
+catalogues LayDanhMucCoQuan, LayDanhSachTTHC, LayDanhMucLinhVuc (`--data FILE` has others than its own).
 
 It answers like the real one: HTTP 200 with one `error_code` for the whole request, no idempotency key, and, since no
 code of a refusal is public, refusals with a message in Vietnamese and no code at all. What nobody knows of the real
@@ -26,6 +27,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from adapters.sandbox.catalogues import SERVICES, ShownCatalogues
 from adapters.sandbox.faults import Fault, Faults, after_effect, common_answer
 from adapters.sandbox.portal_log import Effect, PortalLog, json_answer, log_fault, twice
 from adapters.sandbox.stand_in import Given, Orders, StandIn, given_flag, orders
@@ -95,6 +97,12 @@ class Options(BaseModel):
     """Assumed: how long a session lives."""
     expired: Literal["text", "http-401", "silent"] = "text"
     """Assumed: how a dead session is answered: a message that says so, HTTP 401, or a message that does not say so."""
+    ended: Literal["dated", "vanished"] = "dated"
+    """Assumed: whether a catalogue shows what has ended with its last day and its successor, or no more."""
+    today: str | None = None
+    """The day by which that is so, 2025-07-01; the machine's own where it is not written."""
+    unregistered: Literal["take", "refuse"] = "take"
+    """Assumed: what a dossier gets whose procedure is in no catalogue."""
     refuse: list[Refuse] = Field(default_factory=list)
     """Assumed: items that are refused for a value; the first rule that fits one says why."""
 
@@ -106,6 +114,7 @@ class NationalPortal:
         """Raises: ValueError for options or a log that cannot be used."""
         self.options = Options.model_validate(dict(options.options))
         self.log = PortalLog(options.log)
+        self.catalogues = ShownCatalogues(options.data, self.options.ended, self.options.today)
         self.faults = PortalFaults("200-error", "expire-session", "duplicate-answer", "missing-result", "refuse-values")
         self.sessions: dict[str, float] = {}
         self.log_ins = self.look_ups = 0
@@ -171,9 +180,10 @@ class NationalPortal:
         return after_effect(fault, answer)
 
     async def share(self, request: Request) -> Response:
-        """Say whether a dossier is there."""
+        """Say whether a dossier is there, or show a catalogue."""
         body = await _object(request)
-        fault = self.faults.take(LOOK_UP)
+        service = str(body.get("service"))
+        fault = self.faults.take(service if service in SERVICES else LOOK_UP)
         if (early := await common_answer(fault, request)) is not None:
             return early
         if fault is not None and fault.mode == "expire-session":
@@ -181,8 +191,10 @@ class NationalPortal:
         status, said = self._stranger(request, body)
         if said is None and fault is not None and fault.mode == "200-error":
             said = _BUSY
-        if said is None and body.get("service") != LOOK_UP:
-            said = {"message": f"Không có dịch vụ {body.get('service')}"}
+        if said is None and service in SERVICES:
+            said = {"error_code": self.options.success_code, "result": self.catalogues.rows(service)}
+        if said is None and service != LOOK_UP:
+            said = {"message": f"Không có dịch vụ {service}"}
         if said is None:
             self.look_ups += 1
             number = body.get("mahoso")
@@ -240,6 +252,11 @@ class NationalPortal:
             return {"message": "Dữ liệu không hợp lệ: thiếu MaHoSo"}
         if item.get(_STATE_FIELD[service]) not in _STATES:
             return {"message": f"Dữ liệu không hợp lệ: {_STATE_FIELD[service]}"}
+        code = item.get("MaTTHC")
+        if service == DOSSIERS and self.options.unregistered == "refuse":
+            shown = self.catalogues.rows("LayDanhSachTTHC") or ()
+            if code not in {row.get("MaTTHC") for row in shown}:
+                return {"message": f"MaTTHC không có trong danh mục: {code}"}
         there = number in added or self.log.knows(DOSSIERS, number)
         if service == STEPS:
             there = self.log.knows(DOSSIERS, number)

@@ -32,6 +32,7 @@ def agency_files(
     yesterday's by itself where the configuration has `agency_files`, and mails them; this command mails nothing.
     """
     from hub.daily import make
+    from hub.registers.stored import with_stored
     from hub.rulebook import rulebook
     from hub.settings import load
 
@@ -44,7 +45,7 @@ def agency_files(
     deployment = load(config, overrides(ledger, None))
     try:
         with progress("reading what was refused"):
-            made = make(deployment, rulebook(deployment), wanted, out)
+            made = make(deployment, rulebook(with_stored(deployment)), wanted, out)
     except OSError as error:
         mend = "make the folder writable, or name another one by --out"
         refuse("unwritable-folder", f"the files cannot be written: {error}", mend, as_json=as_json)

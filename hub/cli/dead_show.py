@@ -23,10 +23,10 @@ from hub.cli.output import console, counted, lasted, moment
 from hub.cli.source_row import source_row
 from hub.cli.timeline import event_table, masked
 from hub.ledger.views import DeadDetail
+from hub.registers.stored import with_stored
 from hub.rulebook import Rulebook, rulebook
 from hub.settings import load
 from mappings.outbound import OutboundMapping
-from mappings.rows import RenderContext
 from schemas.errors import ConfigError, RefusedValueError
 from schemas.sensitivity import MASKED, Sensitivity, sensitivity
 
@@ -76,7 +76,7 @@ def _wordless(found: DeadDetail) -> DeadDetail:
 def _rules(config: Path, destination: str) -> tuple[Rulebook | None, AnswerTable | None, str]:
     try:
         deployment = load(config)
-        rules = rulebook(deployment)
+        rules = rulebook(with_stored(deployment))
         section = deployment.destinations.get(destination)
         answers = load_answers(section.answers or section.adapter, deployment.folder) if section else None
     except ConfigError as error:
@@ -114,7 +114,7 @@ def _payload(
     if mapping is None:
         return None, f"{letter.destination} has no mapping for {letter.kind}"
     try:
-        payload = mapping.render_body(orjson.dumps(found.content), RenderContext(rules.agencies))
+        payload = mapping.render_body(orjson.dumps(found.content), rules.rendering)
     except RefusedValueError as error:
         return None, f"cannot be rendered: {_hidden(error, mask, letter.kind)}"
     except ValidationError as error:

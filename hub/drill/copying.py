@@ -25,7 +25,7 @@ from schemas.errors import ConfigError
 DEADLINE_S = 1.5
 FIRST_S, CAP_S = 0.2, 1.0
 POLL_S = 0.2
-KEPT = ("hub", "ledger", "bus", "agencies", "sources", "destinations", "routes")
+KEPT = ("hub", "ledger", "bus", "agencies", "procedures", "sources", "destinations", "routes")
 CLOSES = ("maintenance",)
 """Settings of a destination that would keep its gate shut while it is drilled."""
 LIMITS = "only"
@@ -106,7 +106,7 @@ def copy(
     made = {
         "hub": given["hub"],
         **urls,
-        **({"agencies": given["agencies"]} if "agencies" in given else {}),
+        **{key: given[key] for key in ("agencies", "procedures") if key in given},
         "sources": sources,
         "destinations": dict(destinations),
         "routes": [route for route in routes if route["to"]],

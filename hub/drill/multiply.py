@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from xml.sax.saxutils import escape
@@ -44,7 +44,7 @@ class Reader:
 
     def rows(self, body: bytes, sample: Sample) -> list[Row]:
         """Raises: UndecodableError."""
-        context = ReadContext(agencies=self.context.agencies, label=sample.label)
+        context = replace(self.context, label=sample.label)
         return read_all(self.mappings, body, sample.charset, context)
 
 
@@ -201,7 +201,7 @@ _Found: TypeAlias = tuple[Record, InboundMapping, Mapping[str, str]]
 
 
 def _texts(sample: Sample, reader: Reader) -> Iterator[_Found]:
-    context = ReadContext(agencies=reader.context.agencies, label=sample.label)
+    context = replace(reader.context, label=sample.label)
     for mapping in reader.mappings:
         if not mapping.applies(sample.label):
             continue

@@ -26,7 +26,7 @@ from mappings.catalogue import load
 from mappings.inbound import InboundMapping
 from mappings.notation import nearest
 from mappings.outbound import OutboundMapping
-from mappings.rows import ReadContext, RenderContext
+from mappings.rows import NO_PROCEDURES, ReadContext, RenderContext
 from schemas.errors import ConfigError, Problem, RefusedValueError
 from schemas.record import Record
 
@@ -169,7 +169,8 @@ def _reader(
     loaded = [load(mapping, folders=(folder / "mappings", folder)) for mapping in section.mappings]
     inbound = [mapping for mapping in loaded if isinstance(mapping, InboundMapping)]
     assert made.agencies is not None
-    return Reader(inbound, ReadContext(agencies=made.agencies), seen_by(name, made, outbound))
+    context = ReadContext(made.agencies, procedures=made.procedures or NO_PROCEDURES)
+    return Reader(inbound, context, seen_by(name, made, outbound))
 
 
 def seen_by(
@@ -177,7 +178,7 @@ def seen_by(
 ) -> Callable[[Record], dict[str, str]]:
     """What each destination is shown of a record of a source, by the routes and with the mappings in force."""
     assert made.agencies is not None
-    context = RenderContext(made.agencies)
+    context = RenderContext(made.agencies, made.procedures or NO_PROCEDURES)
     limit = {LIMITS: None} if LIMITS in Route.model_fields else {}
     rules = Rulebook({}, outbound, [route.model_copy(update=limit) for route in made.routes.values()], made.agencies)
 

@@ -29,6 +29,7 @@ from hub.ledger import (
     draining,
     observing,
     orphans,
+    registers,
     relay,
     sending,
     sources,
@@ -460,6 +461,39 @@ class Ledger:
     async def daily_done(self, name: str, day: date) -> None:
         """Record that a daily task of a day is done."""
         await self._writer.run(lambda tx: daily.done(tx, name, day), Priority.CONTROL)
+
+    # --- registers
+
+    async def register_versions(self) -> dict[str, int]:
+        """Read the version of every register that was taken over."""
+        return await self._read(registers.versions)
+
+    async def register_entries(self, register: str | None = None) -> list[registers.Entry]:
+        """Read what is kept of a portal's catalogues."""
+        return await self._read(lambda tx: registers.entries(tx.connection, register))
+
+    async def register_state(self, register: str) -> registers.RegisterState:
+        """Read how a register stands."""
+        return await self._read(lambda tx: registers.state(tx, register))
+
+    async def take_register(self, register: str, due_us: int, for_s: float) -> bool:
+        """Take the look at a register that is due since `due_us` for this process, see `hub.ledger.registers`."""
+        return await self._writer.run(
+            lambda tx: registers.take(tx, register, self.worker, due_us, for_s), Priority.CONTROL
+        )
+
+    async def keep_register(
+        self, register: str, version: int, changes: Sequence[registers.Change], gone_on: date, by: By | None = None
+    ) -> bool:
+        """Write down what a look at a portal's catalogue brought; False where the register has changed since."""
+        uid = secrets.token_hex(16)
+        return await self._writer.run(
+            lambda tx: registers.keep(tx, register, version, changes, gone_on, uid, by), Priority.CONTROL
+        )
+
+    async def register_failed(self, register: str, problem: str) -> None:
+        """Record that a look brought nothing that could be believed."""
+        await self._writer.run(lambda tx: registers.failed(tx, register, problem), Priority.CONTROL)
 
     async def operations(self) -> list[Done]:
         """Return what people did last, in its order."""

@@ -19,7 +19,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from hub.ledger import dead_letters
+from hub.ledger import dead_letters, registers
 from hub.ledger import tables as t
 from hub.ledger.alert_views import AlertHistory, alert_history
 from hub.ledger.answer_codes import AnswerCode, answer_codes
@@ -116,6 +116,25 @@ class Reader:
     def trace(self, key: str) -> Trace:
         """Everything about the lane of `key`. Raises: KeyError where neither a record nor a refused row has it."""
         return trace(self._connection, key)
+
+    @_question
+    def register_entries(self) -> list[registers.Entry]:
+        """What is kept of a portal's catalogues, by register and code."""
+        return registers.entries(self._connection) if self._has_registers() else []
+
+    @_question
+    def register_states(self) -> list[registers.RegisterState]:
+        """How every register that was ever looked for stands."""
+        return registers.states(self._connection) if self._has_registers() else []
+
+    @_question
+    def register_changes(self, register: str) -> list[registers.Change]:
+        """What the last look that changed anything brought."""
+        return registers.last_changes(self._connection, register) if self._has_registers() else []
+
+    def _has_registers(self) -> bool:
+        """Whether a hub of this version has opened the ledger before."""
+        return sa.inspect(self._connection).has_table("register_entry")
 
     @_question
     def queues(self, now_us: int | None = None) -> list[QueueState]:

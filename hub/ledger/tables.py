@@ -379,6 +379,48 @@ look_up = sa.Table(
     comment="How often a portal was asked in vain what became of a call, of which the outcome is not known",
 )
 
+register_state = sa.Table(
+    "register_state",
+    metadata,
+    sa.Column("register", sa.Text, primary_key=True),
+    _column("version", Big, 0),
+    _column("entries", sa.Integer, 0),
+    _column("tried_us", Big),
+    _column("read_us", Big),
+    _column("changed_us", Big),
+    _column("failures", sa.Integer, 0),
+    _column("problem", sa.Text),
+    _column("owner", sa.Text),
+    _column("owner_until_us", Big, 0),
+    _column("uid", sa.Text),
+    comment="How each register that is taken over from a portal stands, and who looks at the portal now",
+)
+
+register_entry = sa.Table(
+    "register_entry",
+    metadata,
+    sa.Column("register", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("first_us", Big, nullable=False),
+    _column("gone_on", sa.Text),
+    sqlite_with_rowid=False,
+    comment="Entries of a portal's catalogues; gone_on is the first day on which it no longer showed them",
+)
+
+register_change = sa.Table(
+    "register_change",
+    metadata,
+    sa.Column("register", sa.Text, primary_key=True),
+    sa.Column("version", Big, primary_key=True, autoincrement=False),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("change", sa.Text, nullable=False),
+    _column("before", sa.Text),
+    _column("after", sa.Text),
+    sqlite_with_rowid=False,
+    comment="What each version of a register added, changed, lost or got back",
+)
+
 alert = sa.Table(
     "alert",
     metadata,

@@ -16,6 +16,7 @@ from hub.operations.dead import Correct, Discard, Replay
 from hub.operations.gates import GateChanged, Pause, Resume
 from hub.operations.items import DismissItems, ItemsDismissed, ItemsRedone, RedoItems
 from hub.operations.operation import Operation, Place
+from hub.operations.registers import RegistersSynced, SyncRegisters
 from hub.operations.unknown import DecideUnknown
 
 __all__ = [
@@ -36,8 +37,10 @@ __all__ = [
     "Pause",
     "Place",
     "RedoItems",
+    "RegistersSynced",
     "Replay",
     "Resume",
+    "SyncRegisters",
     "TellAdoption",
 ]
 
@@ -53,6 +56,7 @@ _ALL: tuple[type[Operation], ...] = (
     RedoItems,
     Replay,
     Resume,
+    SyncRegisters,
     TellAdoption,
 )
 OPERATIONS = MappingProxyType({one.__name__: one for one in _ALL})

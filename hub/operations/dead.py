@@ -12,6 +12,7 @@ from hub.ledger.replay import AT_MOST
 from hub.ledger.views import Corrected, DiscardResult, ReplayResult
 from hub.operations.operation import Operation, Place
 from hub.publish import to_the_end
+from hub.registers.stored import with_stored
 from hub.rulebook import Rulebook, rulebook
 from hub.settings import load
 from schemas.errors import OperationRefused
@@ -80,4 +81,4 @@ class Correct(Operation):
 
 
 def _rules(place: Place) -> Rulebook:
-    return rulebook(load(place.file))
+    return rulebook(with_stored(load(place.file)))

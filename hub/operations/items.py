@@ -15,6 +15,7 @@ from hub.check import check
 from hub.ledger.items import ID, ItemFilter, Position
 from hub.mend import NOT_CONFIGURED, PRUNED, UNREADABLE, redo_arrival
 from hub.operations.operation import Operation, Place
+from hub.registers.stored import with_stored
 from hub.rulebook import Rulebook, rulebook
 from schemas.errors import OperationRefused
 
@@ -95,4 +96,4 @@ def rules_now(file: Path) -> Rulebook:
 
     Blocks; for a thread.
     """
-    return rulebook(asyncio.run(check(file, offline=True)).must_run())
+    return rulebook(with_stored(asyncio.run(check(file, offline=True)).must_run()))
