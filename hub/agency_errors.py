@@ -1,6 +1,7 @@
 """Reads what each agency has to correct from the ledger: rejected rows, and what portals refused.
 
-Parked rows are not told to agencies: they are the hub's own to mend. A row belongs to the agency that it names itself,
+Parked rows are not told to agencies: they are the hub's own to mend. But for a procedure that the register does not
+know: the agency may have used a code that is wrong, or one that has ended. A row belongs to the agency that it names itself,
 else to the agency of its accepted record, else to that of its source; where none is known, to the source.
 """
 
@@ -16,7 +17,7 @@ from hub.answers import AnswerTable, load_answers
 from hub.ledger.items import Item, ItemFilter
 from hub.ledger.read import Reader
 from hub.ledger.views import DeadDetail
-from hub.refusals import explain
+from hub.refusals import explain, of_a_procedure
 from hub.rulebook import Rulebook
 from hub.sections import Deployment
 from schemas.agency import AgencyRegister
@@ -36,7 +37,7 @@ def errors_of(reader: Reader, deployment: Deployment, rules: Rulebook | None, da
     owners = _Owners(deployment, deployment.agencies if rules is None else rules.agencies, day)
     found: dict[Owner, list[Line]] = defaultdict(list)
     for item in _newest(reader.each_item(ItemFilter(until=end))):
-        if item.state == "rejected":
+        if item.state == "rejected" or (item.state == "parked" and any(of_a_procedure(f.reason) for f in item.faults)):
             found[owners.of(item.agency, item.source)] += _of_item(item)
     answers = _answers(deployment)
     for one in reader.refused_by_portals(end):
@@ -90,7 +91,7 @@ def _of_item(item: Item) -> Iterator[Line]:
     """A line per value that the agency has to correct; what only we can mend in the same row is not told."""
     at_fault = [fault.value for fault in item.faults if fault.value] + [item.dossier or ""]
     for fault in item.faults:
-        if fault.verdict != "reject":
+        if fault.verdict != "reject" and not of_a_procedure(fault.reason):
             continue
         said = explain(fault.reason, item.state)
         yield Line(

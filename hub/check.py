@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,12 +25,14 @@ from hub import registry
 from hub.answers import AnswerTable, load_answers
 from hub.check_channels import channel_warnings
 from hub.check_personal import personal_problems
+from hub.check_registers import register_problems, register_warnings
 from hub.check_routes import route_problems, route_warnings
 from hub.check_samples import sample_warnings
 from hub.check_secrets import written_secrets
 from hub.check_times import time_warnings
 from hub.draft import Draft, draft
 from hub.probe import probe
+from hub.registers.stored import registers_of
 from hub.sections import Deployment, DestinationSection, SourceSection
 from hub.unknown_codes import unknown_codes
 from hub.validation import Place, secret_places, validate
@@ -37,6 +40,7 @@ from mappings.inbound import InboundMapping
 from mappings.load import CATALOGUE, find, load, names
 from mappings.notation import nearest
 from mappings.outbound import OutboundMapping
+from schemas.agency import AgencyRegister
 from schemas.errors import CodeUnknownError, ConfigError, Problem
 from schemas.local_time import LOCAL
 from schemas.record import KINDS
@@ -141,6 +145,8 @@ class _Check:
         self.warnings += channel_warnings(self._draft)
         self.warnings += time_warnings(self._draft, self.adapters)
         self._draft.problems += personal_problems(self._draft, self.outbound)
+        self._draft.problems += register_problems(self._draft, self.adapters, self.inbound, self.outbound)
+        self.warnings += register_warnings(self._draft, self.inbound)
 
     def _starts(self, name: str, source: SourceSection) -> None:
         if source.start_from is not None and source.start_from > datetime.now(LOCAL):
@@ -327,13 +333,24 @@ class _Check:
         except ConfigError:
             return None
 
+    @cached_property
+    def _register(self) -> AgencyRegister:
+        """The agencies in force: those of the file and those that were taken over."""
+        return registers_of(self._draft).agencies
+
     def _agency(self, code: str, where: str, place: Place) -> None:
-        register = self._draft.agencies
-        if register is None:
+        if self._draft.agencies is None:
             return
+        section = self._draft.registers
+        taken = section is not None and "agencies" in section.take
         try:
-            found = register.resolve(code, datetime.now(LOCAL).date())
+            found = self._register.resolve(code, datetime.now(LOCAL).date())
         except CodeUnknownError as error:
+            if taken:
+                # The portal may know it, and may not have been asked yet.
+                mend = "take the register over (hub registers sync), or add it to the agencies file"
+                self._warn("agency-not-taken", f"{where}: {error}", mend, place)
+                return
             self._draft.problem("unknown-agency", f"{where}: {error}", "add it to the agencies file", place)
             return
         if found.code != code:

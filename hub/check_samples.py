@@ -12,6 +12,8 @@ from typing import Any
 
 from hub.draft import Draft
 from hub.drill.samples import NoSampleError, Sample, recorded
+from hub.registers import Registers
+from hub.registers.stored import registers_of
 from hub.sample_paths import Seen
 from mappings.document import Document
 from mappings.inbound import InboundMapping
@@ -21,7 +23,6 @@ from mappings.notation import Marked, Problems, parse
 from mappings.refusal import RefusalError
 from mappings.rows import ReadContext, RowRefused
 from mappings.testing import inputs, place_of_test, run
-from schemas.agency import AgencyRegister
 from schemas.errors import ConfigError, Problem, RefusedValueError, UndecodableError
 from schemas.sensitivity import MASKED, Sensitivity, sensitivity
 
@@ -36,6 +37,7 @@ def sample_warnings(made: Draft, inbound: Inbound) -> list[Problem]:
     """What the recorded samples say of the mappings, each remark once; `inbound` by source, with the written names."""
     found: dict[Problem, None] = {}
     seen: dict[str, tuple[InboundMapping, Seen]] = {}
+    registers = registers_of(made)
     for name, mappings in inbound.items():
         section = made.sources[name]
         samples: list[Sample] = []
@@ -45,7 +47,7 @@ def sample_warnings(made: Draft, inbound: Inbound) -> list[Problem]:
             except NoSampleError as error:
                 found[made.located("no-sample", str(error), error.mend, ("sources", name, "samples"))] = None
         for sample in samples:
-            found |= dict.fromkeys(_sample(made, name, sample, mappings, seen))
+            found |= dict.fromkeys(_sample(made, registers, name, sample, mappings, seen))
     for written, mapping in dict(one for mappings in inbound.values() for one in mappings).items():
         found |= dict.fromkeys(_tests(made, written, mapping, seen))
     for written, (mapping, looked) in seen.items():
@@ -55,6 +57,7 @@ def sample_warnings(made: Draft, inbound: Inbound) -> list[Problem]:
 
 def _sample(
     made: Draft,
+    registers: Registers,
     name: str,
     sample: Sample,
     mappings: Sequence[tuple[str, InboundMapping]],
@@ -68,7 +71,7 @@ def _sample(
         mend = "rename the sample as the system names its files, narrow `samples`, or correct the mapping's `label`"
         yield made.located("sample-not-taken", said, mend, place)
     for written, mapping in taking:
-        context = ReadContext(made.agencies or AgencyRegister.empty(), sample.label)
+        context = ReadContext(registers.agencies, sample.label, registers.procedures)
         try:
             document = mapping.decode(sample.body, sample.charset)
         except UndecodableError as error:
@@ -78,7 +81,7 @@ def _sample(
             continue
         looked = _looked(seen, written, mapping)
         _add(looked, mapping, document)
-        looking_up = {field.name for field in mapping.fields if "agency" in field.made_by}
+        looking_up = {field.name for field in mapping.fields if {"agency", "procedure"} & {*field.made_by}}
         refused = (
             (row, problem)
             for index in range(len(document.rows))
@@ -105,6 +108,8 @@ def _refused(
     at = f", {row.where}" if row.where else ""
     said = f"{written}: {problem.field or 'a row'} of the sample {sample.origin}{at} {problem.reason}{shown}"
     mend = "correct the field, or take the row out of the sample where the sender is at fault"
+    if any(field.name == problem.field and "procedure" in field.made_by for field in mapping.fields):
+        mend = "add the procedure to the register, or say `unknown` beside `procedure`"
     if any(field.name == problem.field and "agency" in field.made_by for field in mapping.fields):
         mend = "add the agency to the agencies file, or say `unknown` beside `agency`"
     return _at(made, written, "sample-refused", said, mend, ("fields", problem.field))

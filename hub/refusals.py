@@ -43,7 +43,21 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"Không có đơn vị này trong danh mục; gần nhất là “\1”",
     ),
     (r"unknown agency .+", "Không có đơn vị này trong danh mục"),
+    (
+        r"agency code .+ means nothing on (\d+)-(\d+)-(\d+): .+; its successor is (.+)",
+        r"Mã đơn vị không có hiệu lực vào ngày \3/\2/\1; mã thay thế là “\4”",
+    ),
     (r"agency code .+ means nothing on (\d+)-(\d+)-(\d+): .+", r"Mã đơn vị không có hiệu lực vào ngày \3/\2/\1"),
+    (r"unknown procedure '[^']*'; near: '([^']*)'", r"Không có mã thủ tục này trong danh mục; gần nhất là “\1”"),
+    (r"unknown procedure .+", "Không có mã thủ tục này trong danh mục"),
+    (
+        r"procedure code .+ means nothing on (\d+)-(\d+)-(\d+): .+; its successor is (.+)",
+        r"Mã thủ tục không có hiệu lực vào ngày \3/\2/\1; mã thay thế là “\4”",
+    ),
+    (
+        r"procedure code .+ means nothing on (\d+)-(\d+)-(\d+): .+",
+        r"Mã thủ tục không có hiệu lực vào ngày \3/\2/\1",
+    ),
     (r"agency name .+ is the name of .+", "Tên này là tên của nhiều đơn vị, nên không rõ là đơn vị nào"),
     (r"is no agency code; the forms are (.+)", r"Không phải là mã định danh đơn vị; mã có dạng \1"),
     (r"line (\d+) has (\d+) cells, the header (\d+)", r"Dòng \1 có \2 ô, trong khi dòng tiêu đề có \3 cột"),
@@ -84,9 +98,24 @@ _MENDS = {
 }
 
 
+_PROCEDURE = re.compile(r"(?:unknown procedure|procedure code) '.*", re.DOTALL)
+_PROCEDURE_MENDS = (
+    "Kiểm tra mã thủ tục: nếu sai hoặc đã hết hiệu lực thì sửa trong phần mềm của đơn vị rồi lưu lại; nếu đúng thì không "
+    "phải làm gì, trục liên thông tự nhận hồ sơ khi danh mục có mã này",
+    "where the code is wrong or has ended, have the agency correct it; where it is right, it is done again by itself "
+    "when the register has it (hub registers sync, or the file of procedures)",
+)
+
+
+def of_a_procedure(reason: str) -> bool:
+    """Whether a value was refused because the register of procedures does not know it, or not on that day."""
+    return _PROCEDURE.fullmatch(reason) is not None
+
+
 def explain(reason: str, state: str) -> Said:
     """Say why an item is refused; `state` is one of `hub.ledger.items.STATES`. Never raises."""
-    mend_vietnamese, mend_english = _MENDS.get(state, _MENDS["rejected"])
+    mends = _MENDS.get(state, _MENDS["rejected"])
+    mend_vietnamese, mend_english = _PROCEDURE_MENDS if of_a_procedure(reason) else mends
     english = reason or "is not valid"
     if state == "unreadable":
         return Said("Không đọc được trang hoặc tệp này", english, mend_vietnamese, mend_english)

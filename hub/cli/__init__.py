@@ -29,6 +29,7 @@ from hub.cli import (
     new,
     queues,
     recover,
+    registers,
     report,
     run,
     schema,
@@ -93,6 +94,7 @@ app.add_typer(dead.app, name="dead")
 app.add_typer(items.app, name="items")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(unknown.app, name="unknown")
+app.add_typer(registers.app, name="registers")
 app.command("init", epilog=init.EXAMPLE)(init.init)
 app.add_typer(new.app, name="new")
 app.add_typer(schema.app, name="schema")
@@ -105,9 +107,9 @@ def _flow(group: typer.Typer) -> None:
         command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
-for _group in (app, dead.app, items.app, alerts.app, unknown.app):
+for _group in (app, dead.app, items.app, alerts.app, unknown.app, registers.app):
     _flow(_group)
-for _group in (app, dead.app, items.app, alerts.app, unknown.app, new.app, schema.app):
+for _group in (app, dead.app, items.app, alerts.app, unknown.app, registers.app, new.app, schema.app):
     in_words(_group)
 
 

@@ -12,8 +12,8 @@ from hub.cli.output import console, guarded, print_json, progress, refuse, warn
 
 if TYPE_CHECKING:
     from hub.cli.map_rows import Direction
+    from hub.registers import Registers
     from mappings.inbound import InboundMapping
-    from schemas.agency import AgencyRegister
 
 EXAMPLE = "Example: hub map one-stop-soap/dossier sample.xml --to dvcqg/dossier --explain due_at"
 
@@ -53,6 +53,10 @@ def map_sample(
             "--agencies", metavar="FILE", help="The register; by default that of hub.yaml here, if there is one."
         ),
     ] = None,
+    procedures: Annotated[
+        Path | None,
+        typer.Option("--procedures", metavar="FILE", help="The register of procedures; by default as for agencies."),
+    ] = None,
     charset: Annotated[
         str | None, typer.Option("--charset", metavar="NAME", help="The encoding that the transport declared.")
     ] = None,
@@ -71,8 +75,9 @@ def map_sample(
         from hub.cli.map_coverage import cover
 
         chosen = [_inbound(name) for name in (mapping, *(also or ()))]
-        cover(chosen, samples, charset, _register(agencies), strict=strict, as_json=as_json)
-    _one(mapping, Path(samples[0]), to, explain, agencies, charset, limit, as_json=as_json)
+        cover(chosen, samples, charset, _registers(agencies, procedures), strict=strict, as_json=as_json)
+    registers = _registers(agencies, procedures)
+    _one(mapping, Path(samples[0]), to, explain, registers, charset, limit, as_json=as_json)
 
 
 def _asked_rightly(
@@ -92,7 +97,7 @@ def _one(
     sample: Path,
     to: str | None,
     explain: str | None,
-    agencies: Path | None,
+    registers: Registers,
     charset: str | None,
     limit: int,
     *,
@@ -111,13 +116,12 @@ def _one(
         except OSError as error:
             said = f"cannot be read: {(error.strerror or 'an error').lower()}"
             refuse("unreadable-file", said, "check the path", str(sample), as_json=as_json)
-        register = _register(agencies)
         if not inbound.applies(sample.name):
             warn(f"in a source, {mapping} reads only arrivals named {inbound.label!r}, not {sample.name!r}")
         counting = Coverage([inbound])
         try:
-            rows = map_rows.rows(way, body, charset, register, sample.name)
-            counting.add(body, charset, sample.name, register)
+            rows = map_rows.rows(way, body, charset, registers, sample.name)
+            counting.add(body, charset, sample.name, *registers)
         except UndecodableError as error:
             mend = "compare it with the `from` block of the mapping"
             refuse("undecodable", str(error), mend, str(sample), as_json=as_json)
@@ -142,7 +146,7 @@ def _one(
         more = f" (the first {limit} are shown)" if len(rows) > limit else ""
         console().print(f"{len(rows)} rows{more}: {made} records of {inbound.kind}, {wrong} refused", markup=False)
         map_show.show_never_filled(counting)
-        if not len(register) and wrong:
+        if not len(registers.agencies) and wrong:
             warn("the register of agencies is empty: --agencies FILE names one")
     raise typer.Exit(1 if wrong else 0)
 
@@ -184,13 +188,21 @@ def _direction(mapping: str, to: str | None) -> Direction:
     return Direction(inbound, file, outbound, find(to, _FOLDERS)[0])
 
 
-def _register(agencies: Path | None) -> AgencyRegister:
-    """The register of `--agencies`, of the configuration in the current folder, or none. Raises: ConfigError."""
+def _registers(agencies: Path | None, procedures: Path | None) -> Registers:
+    """The registers of the options, else those of the configuration in the current folder with what its ledger has
+    taken over, else empty ones. Raises: ConfigError."""
     from hub.draft import draft, read_agencies
+    from hub.procedures_file import read_procedures
+    from hub.registers import Registers
+    from hub.registers.stored import registers_of
     from schemas.agency import AgencyRegister
+    from schemas.procedure import ProcedureRegister
 
-    if agencies is not None:
-        return read_agencies(agencies)
+    if agencies is not None and procedures is not None:
+        return Registers(read_agencies(agencies), read_procedures(procedures))
+    known = Registers(AgencyRegister.empty(), ProcedureRegister.empty())
     if DEFAULT_CONFIG.is_file():
-        return draft(DEFAULT_CONFIG).agencies or AgencyRegister.empty()
-    return AgencyRegister.empty()
+        known = registers_of(draft(DEFAULT_CONFIG))
+    if agencies is not None:
+        known = known._replace(agencies=read_agencies(agencies))
+    return known if procedures is None else known._replace(procedures=read_procedures(procedures))

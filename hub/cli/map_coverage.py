@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from hub.cli.output import console, counted, print_json, progress, refuse, warn
+from hub.registers import Registers
 from mappings.coverage import Coverage, SourcePlace, TargetField
 from mappings.inbound import InboundMapping
-from schemas.agency import AgencyRegister
 from schemas.errors import ConfigError, Problem, UndecodableError
 
 
@@ -22,7 +22,7 @@ def cover(
     mappings: Sequence[InboundMapping],
     samples: Sequence[str],
     charset: str | None,
-    register: AgencyRegister,
+    registers: Registers,
     *,
     strict: bool,
     as_json: bool,
@@ -39,7 +39,7 @@ def cover(
         for number, file in enumerate(files):
             steps.say(file.name, number, len(files))
             try:
-                counting.add(file.read_bytes(), charset, file.name, register)
+                counting.add(file.read_bytes(), charset, file.name, *registers)
             except OSError as error:
                 said = f"cannot be read: {(error.strerror or 'an error').lower()}"
                 unreadable.append(Problem("unreadable-file", said, "check the path", str(file)))

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hub.registers import Registers
 from mappings.document import decoder
 from mappings.explain import Story, Views, stories, text, views
 from mappings.inbound import InboundMapping
 from mappings.outbound import OutboundMapping, OutField
 from mappings.places import ITEM, Parts, bare, leaves, parts, written
 from mappings.rows import ReadContext, RenderContext, RowOk, RowRefused
-from schemas.agency import AgencyRegister
 from schemas.errors import RefusedValueError
 from schemas.record import Record
 
@@ -51,10 +51,11 @@ class Mapped:
         return told | {name: part for name, part in parts.items() if part is not None}
 
 
-def rows(way: Direction, body: bytes, charset: str | None, register: AgencyRegister, label: str) -> list[Mapped]:
+def rows(way: Direction, body: bytes, charset: str | None, registers: Registers, label: str) -> list[Mapped]:
     """Every row of a sample. Raises: UndecodableError."""
     inbound = way.inbound
-    found = list(inbound.read(body, charset=charset, context=ReadContext(register, label)))
+    context = ReadContext(registers.agencies, label, registers.procedures)
+    found = list(inbound.read(body, charset=charset, context=context))
     document = decoder(inbound.spec)(body, charset)
     inputs = [document.shape.canonical(row).decode("utf-8", "replace") for row in document.rows]
     looked = {one.position: one for one in views(inbound, document)}
@@ -64,10 +65,10 @@ def rows(way: Direction, body: bytes, charset: str | None, register: AgencyRegis
         view = looked.get(row.position)
         if view is not None:
             one.places = _places(inbound, view)
-            one.stories = {story.field: story for story in stories(inbound, view, register)}
+            one.stories = {story.field: story for story in stories(inbound, view, *registers)}
         if isinstance(row, RowOk):
             one.record = row.record.model_dump(mode="json")
-            _send(one, row.record, way.outbound, register)
+            _send(one, row.record, way.outbound, registers)
         else:
             one.refused = _refusal(row)
         made.append(one)
@@ -95,11 +96,11 @@ def _places(inbound: InboundMapping, view: Views) -> list[tuple[str, str]]:
     return around + found
 
 
-def _send(one: Mapped, record: Record, outbound: OutboundMapping | None, register: AgencyRegister) -> None:
+def _send(one: Mapped, record: Record, outbound: OutboundMapping | None, registers: Registers) -> None:
     if outbound is None:
         return
     try:
-        one.payload = outbound.render(record, RenderContext(register))
+        one.payload = outbound.render(record, RenderContext(*registers))
     except RefusedValueError as error:
         listed = getattr(error, "problems", (error,))
         one.refused = {"verdict": "dead", "problems": [_problem(refused) for refused in listed]}

@@ -70,17 +70,19 @@ async def _perform(operation: Operation, url: str, config: Path) -> dict[str, An
 
 
 def _must_exist(operation: Operation, url: str, config: Path) -> None:
-    """A mistyped path is no new ledger: only pausing a configured destination may make one.
+    """A mistyped path is no new ledger: only pausing a configured destination, and taking over registers, may make one.
 
     Raises: LedgerFault, naming the file.
     """
     from hub.ledger.engine import sqlite_path
-    from hub.operations import Pause
+    from hub.operations import Pause, SyncRegisters
     from hub.operations.gates import configured
     from schemas.errors import LedgerFault
 
     path = sqlite_path(url)
     if path is None or path.exists():
+        return
+    if isinstance(operation, SyncRegisters) and config.is_file():
         return
     if not (isinstance(operation, Pause) and operation.destination in configured(config)):
         raise LedgerFault(f"{path}: there is no ledger here yet; it is made by the first `hub run`")

@@ -180,7 +180,7 @@ def _mappings(
     if was.kind != now.kind:
         said = f"{old} makes {was.kind}, and {new} makes {now.kind}"
         raise ConfigError([Problem("wrong-kind", said, "compare two that make the same kind")])
-    register = _register(file, agencies)
+    registers = _registers(file, agencies)
     chosen = source or _readers(file, {was.name, now.name}, folders)
     if not chosen:
         there = reader.recorded_sources()
@@ -188,9 +188,9 @@ def _mappings(
             said = f"no source of {file} reads with {was.name}"
             refuse("which-source", said, f"say --source: {', '.join(there) or 'nothing is recorded'}", as_json=as_json)
         chosen = there
-    if not len(register) and any("agency" in one.made_by for mapping in loaded for one in mapping.fields):
+    if not len(registers.agencies) and any("agency" in one.made_by for mapping in loaded for one in mapping.fields):
         warn("the register of agencies is empty: --agencies FILE names one")
-    versions = (Version([was], register), Version([now], register))
+    versions = (Version([was], *registers), Version([now], *registers))
     return _Asked(dict.fromkeys(chosen, versions), (old, new))
 
 
@@ -220,10 +220,10 @@ def _configurations(old: Path, new: Path, agencies: Path | None) -> _Asked:
     """Two folders. Raises: ConfigError where a configuration or one of its mappings cannot be used."""
     from hub.shadow import Version
 
-    read = [(_sources(folder), _register(folder / DEFAULT_CONFIG.name, agencies)) for folder in (old, new)]
-    (was, old_register), (now, new_register) = read
+    read = [(_sources(folder), _registers(folder / DEFAULT_CONFIG.name, agencies)) for folder in (old, new)]
+    (was, old_registers), (now, new_registers) = read
     versions = {
-        name: (Version(was[name], old_register), Version(now[name], new_register)) for name in was if name in now
+        name: (Version(was[name], *old_registers), Version(now[name], *new_registers)) for name in was if name in now
     }
     for name in was.keys() ^ now.keys():
         warn(f"the source {name} is in {old if name in was else new} only, and is left out")
@@ -255,11 +255,10 @@ def _sources(folder: Path) -> dict[str, list[Any]]:
     return found
 
 
-def _register(file: Path, agencies: Path | None) -> Any:
-    """The register of `--agencies`, else of a configuration, else an empty one. Raises: ConfigError."""
-    from hub.draft import draft, read_agencies
-    from schemas.agency import AgencyRegister
+def _registers(file: Path, agencies: Path | None) -> Any:
+    """The register of `--agencies`, and else those of a configuration, else empty ones. Raises: ConfigError."""
+    from hub.draft import read_agencies
+    from hub.registers.stored import registers_at
 
-    if agencies is not None:
-        return read_agencies(agencies)
-    return (draft(file).agencies if file.is_file() else None) or AgencyRegister.empty()
+    known = registers_at(file)
+    return known if agencies is None else known._replace(agencies=read_agencies(agencies))

@@ -39,11 +39,11 @@ def try_source(
     from hub.cli import map_rows, map_show
     from hub.cli.masking import Mask
     from hub.draft import draft
+    from hub.registers.stored import registers_of
     from hub.trying import first_page
     from mappings.inbound import InboundMapping as Inbound
     from mappings.load import find, load
     from mappings.notation import nearest
-    from schemas.agency import AgencyRegister
     from schemas.errors import ConfigError, SourceFault, UndecodableError
 
     with progress(f"asking {source}"):
@@ -65,14 +65,14 @@ def try_source(
         except SourceFault as fault:
             text, _, mend = str(fault).partition(" — ")
             refuse("unreachable", text, mend or "mend the source's settings", str(config), as_json=as_json)
-    register = found.agencies or AgencyRegister.empty()
+    registers = registers_of(found)
     made: list[tuple[Direction, Mapped]] = []
     for mapping in mappings if arrival is not None else ():
         if arrival is None or not mapping.applies(arrival.label):
             continue
         try:
             way = map_rows.Direction(mapping, find(mapping.name, folders)[0])
-            rows = map_rows.rows(way, arrival.body, arrival.charset, register, arrival.label)
+            rows = map_rows.rows(way, arrival.body, arrival.charset, registers, arrival.label)
         except UndecodableError as error:
             mend = "compare it with the `from` block of the mapping"
             refuse("undecodable", f"{arrival.label}: {error}", mend, mapping.name, as_json=as_json)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hub.forecast import Forecast
     from hub.ledger.alert_views import AlertHistory
     from hub.ledger.items import Found, ItemDetail, ItemFilter
+    from hub.ledger.registers import Change
     from schemas.deadline import OnTimeFigures
 
 GateState = Literal["open", "held", "paused", "maintenance"]
@@ -529,6 +530,10 @@ class LedgerReader(Protocol):
 
     def unknown(self, dispatch_id: int) -> UnknownDetail:
         """Raises: KeyError where the outcome of that dispatch is known, or there is none of that number."""
+        ...
+
+    def register_changes(self, register: str) -> list[Change]:
+        """What the last look at a portal's catalogue that changed anything brought."""
         ...
 
     def find_dead(self, wanted: DeadFilter) -> DeadIndex:

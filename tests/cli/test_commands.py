@@ -40,7 +40,7 @@ def test_help_has_an_example_of_this_command(hub: Any, path: tuple[str, ...]) ->
 
 
 @pytest.mark.parametrize(
-    "path", [(), *COMMANDS, ("dead",), ("items",), ("alerts",), ("unknown",), ("new",)], ids=" ".join
+    "path", [(), *COMMANDS, ("dead",), ("items",), ("alerts",), ("unknown",), ("registers",), ("new",)], ids=" ".join
 )
 def test_no_help_shows_a_type_of_python(hub: Any, path: tuple[str, ...]) -> None:
     assert (
