@@ -1,8 +1,8 @@
 """Reads what each agency has to correct from the ledger: rejected rows, and what portals refused.
 
 Parked rows are not told to agencies: they are the hub's own to mend. But for a procedure that the register does not
-know: the agency may have used a code that is wrong, or one that has ended. A row belongs to the agency that it names itself,
-else to the agency of its accepted record, else to that of its source; where none is known, to the source.
+know: the agency may have used a code that is wrong, or one that has ended. A row belongs to the agency that it names
+itself, else to the agency of its accepted record, else to that of its source; where none is known, to the source.
 """
 
 from __future__ import annotations

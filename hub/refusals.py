@@ -100,8 +100,8 @@ _MENDS = {
 
 _PROCEDURE = re.compile(r"(?:unknown procedure|procedure code) '.*", re.DOTALL)
 _PROCEDURE_MENDS = (
-    "Kiểm tra mã thủ tục: nếu sai hoặc đã hết hiệu lực thì sửa trong phần mềm của đơn vị rồi lưu lại; nếu đúng thì không "
-    "phải làm gì, trục liên thông tự nhận hồ sơ khi danh mục có mã này",
+    "Kiểm tra mã thủ tục: nếu sai hoặc đã hết hiệu lực thì sửa trong phần mềm của đơn vị rồi lưu lại; nếu đúng thì "
+    "không phải làm gì, trục liên thông tự nhận hồ sơ khi danh mục có mã này",
     "where the code is wrong or has ended, have the agency correct it; where it is right, it is done again by itself "
     "when the register has it (hub registers sync, or the file of procedures)",
 )
