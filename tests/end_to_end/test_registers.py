@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner
 
 from adapters.sandbox import national_portal
@@ -23,11 +22,10 @@ from hub.registers.syncing import Synced
 from hub.settings import load
 from schemas.local_time import LOCAL
 from tests.end_to_end.town import until
-from tests.support.private_postgres import PrivatePostgres
 
 CONFIG = """\
 hub: {{name: thu, province: H59}}
-ledger: {{url: "{ledger}"}}
+ledger: {{url: "sqlite:///hub.db"}}
 agencies: agencies.yaml
 sources:
   cau-ngang:
@@ -73,9 +71,9 @@ CATALOGUE = [
 class Place:
     """A folder with a configuration, and the twin portal with its catalogues and its log."""
 
-    def __init__(self, folder: Path, portal: Twin, ledger: str) -> None:
+    def __init__(self, folder: Path, portal: Twin) -> None:
         self.folder, self.config = folder, folder / "hub.yaml"
-        self.config.write_text(CONFIG.format(url=portal.url, ledger=ledger), encoding="utf-8")
+        self.config.write_text(CONFIG.format(url=portal.url), encoding="utf-8")
         (folder / "agencies.yaml").write_text(AGENCIES, encoding="utf-8")
         (folder / "drop").mkdir()
         self._files = 0
@@ -105,28 +103,17 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path, ledger: str, **options: Any) -> Iterator[Place]:
+def place(folder: Path, **options: Any) -> Iterator[Place]:
     folder.joinpath("catalogues.json").write_text("{}", encoding="utf-8")
     log = folder / "portal.jsonl"
     with running(national_portal.create, data=folder / "catalogues.json", log=log, options=options) as portal:
-        made = Place(folder, portal, ledger)
+        made = Place(folder, portal)
         made.shows(*CATALOGUE)
         yield made
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'hub.db'}"
-        return
-    server: PrivatePostgres = request.getfixturevalue("postgres")
-    name = server.database()
-    yield server.url(name)
-    server.drop(name)
-
-
-def test_an_unknown_procedure_waits_at_the_source_until_the_catalogue_has_it(tmp_path: Path, ledger: str) -> None:
-    with place(tmp_path, ledger, unregistered="refuse") as here:
+def test_an_unknown_procedure_waits_at_the_source_until_the_catalogue_has_it(tmp_path: Path) -> None:
+    with place(tmp_path, unregistered="refuse") as here:
         assert here.sync()["procedures"].changes == {"added": 3}
         here.drop(("A-1", KNOWN, "20260301"), ("B-1", NEW, "20260301"), ("C-1", ENDED, "20260301"))
         here.drop(("D-1", ENDED, "20250601"))
@@ -163,7 +150,7 @@ def test_an_unknown_procedure_waits_at_the_source_until_the_catalogue_has_it(tmp
 
 
 def test_what_the_portal_no_longer_shows_ends_that_day_and_a_great_loss_is_not_believed(tmp_path: Path) -> None:
-    with place(tmp_path, f"sqlite:///{tmp_path / 'hub.db'}") as here:
+    with place(tmp_path) as here:
         here.sync()
         here.shows(procedure(KNOWN))
         assert here.sync()["procedures"].changes == {"gone": 2}
