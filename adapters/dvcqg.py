@@ -188,7 +188,7 @@ class DvcqgDestination:
         def classify(answer: Answer) -> Verdict:
             verdict = self._answers.classify(answer, call="look-up")
             if verdict.fault is None and not isinstance(at_path(answer.body, at), list):
-                said = f"the answer holds no list {at!r} ({verdict.text})"
+                said = answer.problem or f"the answer holds no list {at!r} ({verdict.text})"
                 return Verdict(FaultClass.TRANSIENT, verdict.code, said, known=False)
             return verdict
 

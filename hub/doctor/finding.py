@@ -20,7 +20,8 @@ class Finding:
     """One thing that was looked at."""
 
     check: str
-    """configuration, database, disk, clock, broker, certificate, source, destination, worker, alert or ledger."""
+    """configuration, database, disk, clock, broker, certificate, source, register, destination, worker, alert or
+    ledger."""
     subject: str
     level: Level
     said: str

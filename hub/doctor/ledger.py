@@ -1,4 +1,4 @@
-"""What the ledger's database says of itself, of its disk, of sources, destinations and workers. Reads only."""
+"""What the ledger's database says of itself, its disk, sources, registers, destinations and workers. Reads only."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hub.ledger.bulk import Tx
 from hub.ledger.engine import is_postgres, open_engine, sqlite_path
 from hub.ledger.ledger import WORKER_TTL_S, wall_us
 from hub.ledger.migrations import HEAD
+from hub.ledger.registers import state
 from hub.ledger.reserve import RESERVE_MB, Room, measure_of, problem_of, shown
 from hub.ledger.restored import MARK
 from hub.ledger.sources import database_now_us
@@ -46,6 +47,7 @@ def look(deployment: Deployment) -> list[Finding]:
                 *_clock(tx),
                 *_disk(tx, deployment, file),
                 *_sources(tx, deployment),
+                *_registers(tx, deployment),
                 *_destinations(tx, deployment),
                 *_workers(tx),
             ]
@@ -148,6 +150,26 @@ def _sources(tx: Tx, deployment: Deployment) -> Iterator[Finding]:
         said += f", {row.failures} polls in a row failed since"
         mend = "see what it answers: `hub check`; its operators may have to be told"
         yield Finding("source", name, Level.PROBLEM if late else Level.WARNING, said, mend, row.problem or "")
+
+
+def _registers(tx: Tx, deployment: Deployment) -> Iterator[Finding]:
+    section = deployment.registers
+    if section is None or not sa.inspect(tx.connection).has_table("register_state"):
+        return
+    for name in section.take:
+        found = state(tx, name)
+        if found.read_at is None:
+            mend = "hub registers sync" if found.problem is None else "see what the portal answers: hub registers sync"
+            said = f"was never read from {section.source}"
+            yield Finding("register", name, Level.WARNING, said, mend, found.problem or "")
+            continue
+        said = f"{found.entries:,} entries, last read {_when(int(found.read_at.timestamp() * SECOND_US))}"
+        if not found.failures:
+            yield Finding("register", name, Level.OK, said)
+            continue
+        said += f", {found.failures} looks since brought nothing that is believed"
+        mend = "look at the portal; hub registers sync, with --force where so many entries are really gone"
+        yield Finding("register", name, Level.WARNING, said, mend, found.problem or "")
 
 
 def _destinations(tx: Tx, deployment: Deployment) -> Iterator[Finding]:

@@ -15,8 +15,8 @@ def deployment(section: RegistersSection | None, **more: Any) -> Deployment:
     return Deployment(
         file=Path("hub.yaml"),
         hub=HubSection(name="thu", province="H59"),
-        ledger=LedgerSection(),
-        bus=BusSection(),
+        ledger=LedgerSection(url="sqlite:///hub.db"),
+        bus=BusSection(url="embedded:"),
         agencies=more.get("agencies", AgencyRegister.empty()),
         sources={},
         destinations={},
