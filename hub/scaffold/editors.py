@@ -5,7 +5,7 @@ from __future__ import annotations
 FOLDER = "schemas"
 """Where a project keeps them, beside its hub.yaml."""
 
-_DEPTH = {"hub": 0, "agencies": 0, "mapping": 2, "mapping-out": 2, "mapping-test": 2, "answers": 1}
+_DEPTH = {"hub": 0, "agencies": 0, "procedures": 0, "mapping": 2, "mapping-out": 2, "mapping-test": 2, "answers": 1}
 """By schema, how many folders below hub.yaml its files lie."""
 
 

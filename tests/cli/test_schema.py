@@ -54,7 +54,9 @@ def errors(schema: str, data: Any) -> list[str]:
 def schema_of(data: Any) -> str | None:
     """By what stands in it which of the schemas a YAML text of the project is meant to fit; None for a part of one."""
     if isinstance(data, list):
-        return "agencies" if data and isinstance(data[0], dict) and {"code", "level"} <= data[0].keys() else None
+        if not data or not isinstance(data[0], dict) or "code" not in data[0]:
+            return None
+        return "agencies" if "level" in data[0] else "procedures"
     if not isinstance(data, dict):
         return None
     if {"hub", "sources"} <= data.keys():
