@@ -561,6 +561,16 @@ def test_without_the_section_no_files_are_made(tmp_path: Path) -> None:
             "agency code '16' means nothing on 2017-03-01: it is H59.16 from 2020-01-01",
             "Mã đơn vị không có hiệu lực vào ngày 01/03/2017",
         ),
+        (
+            "agency code '16' means nothing on 2025-07-01: it is H59.16 until 2025-06-30; its successor is H61.16",
+            "Mã đơn vị không có hiệu lực vào ngày 01/07/2025; mã thay thế là “H61.16”",
+        ),
+        ("unknown procedure '1.1'; near: '1.10.H59'", "Không có mã thủ tục này trong danh mục; gần nhất là “1.10.H59”"),
+        ("unknown procedure '1.1'", "Không có mã thủ tục này trong danh mục"),
+        (
+            "procedure code '1.1' means nothing on 2025-07-01: it is 1.1 until 2025-06-30",
+            "Mã thủ tục không có hiệu lực vào ngày 01/07/2025",
+        ),
         ("has 2000 characters, at most 1000 are taken", "Quá dài: 2000 ký tự, chỉ nhận tối đa 1000 ký tự"),
         ("String should have at most 250 characters", "Quá dài: chỉ nhận tối đa 250 ký tự"),
         (
