@@ -94,8 +94,7 @@ def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
         if part is None:
             continue
         said = told.get(name) or info.description
-        inside = next((one for one in models_in(info.annotation)), None)
-        if inside is not None:
+        for inside in models_in(info.annotation):
             _describe_inside(part, inside)
         if said:
             part["description"] = " ".join(said.split())
@@ -103,7 +102,7 @@ def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
 
 def _describe_inside(part: Any, model: type[BaseModel]) -> None:
     if isinstance(part, dict):
-        if "properties" in part and set(part["properties"]) <= {i.alias or n for n, i in model.model_fields.items()}:
+        if "properties" in part and set(part["properties"]) == {i.alias or n for n, i in model.model_fields.items()}:
             _describe(part, model)
             return
         for item in part.values():
