@@ -53,15 +53,23 @@ class DvcqgSettings(PortalSettings):
     """Where the portal is, who the hub is there, and how much travels in one request."""
 
     login_path: UrlPath = "/login"
+    """Where a session is got."""
     integration_path: UrlPath = "/integration"
+    """Where dossiers and steps are sent."""
     share_path: UrlPath = "/share"
+    """Where a dossier is looked up."""
     username: str = Field(min_length=1)
+    """Who the hub is at the portal."""
     password: SecretStr
+    """From the environment: `${PORTAL_PASSWORD}`."""
     dstcode: Annotated[str, Field(pattern=r"^[!-~]+$")]
+    """The portal's own code, a header of each request."""
     madonvi: str = Field(min_length=1)
     """One value per deployment (the province), not per agency."""
     batch: int = Field(default=100, ge=1, le=1000)
+    """The most dossiers in one request."""
     steps_batch: int = Field(default=10, ge=1, le=1000)
+    """The most steps in one request."""
     per_item: bool = False
     """Whether the portal answers for each dossier of a request; where it does is `items` in the answer table."""
     session_s: float | None = Field(default=None, gt=0)

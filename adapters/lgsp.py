@@ -46,10 +46,15 @@ class LgspSettings(PortalSettings):
     """Where the platform is and who the hub is there."""
 
     client_id: str = Field(min_length=1)
+    """Who the hub is at the platform."""
     client_secret: SecretStr
+    """From the environment: `${LGSP_SECRET}`."""
     token_path: UrlPath = "/token"
+    """Where a token is got."""
     dossier_path: UrlPath = "/Document/SyncDocument"
+    """Where dossiers are sent."""
     step_path: UrlPath = "/Document/UpdateDocumentTraces"
+    """Where steps are sent."""
     renew_before_s: float = Field(default=60.0, ge=0)
     """How long before its end a token is renewed; at most half of its life."""
 

@@ -46,6 +46,7 @@ class PortalSettings(BaseModel):
     url: str
     """The base address, http or https, that the paths are appended to."""
     connect_timeout_s: float = Field(default=5.0, gt=0, le=120)
+    """How long one attempt to connect may take."""
     ca_file: str | None = None
     """The certificates to trust, PEM, where the system's own do not do; relative to the configuration file."""
 

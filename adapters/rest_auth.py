@@ -44,6 +44,7 @@ class BearerAuth(_Part):
 
     type: Literal["bearer"]
     token: SecretStr
+    """From the environment."""
 
 
 class LoginAuth(_Part):
@@ -51,10 +52,15 @@ class LoginAuth(_Part):
 
     type: Literal["login"]
     path: str
+    """Where to log in, below `url`."""
     username: str
+    """Who the hub is there."""
     password: SecretStr
+    """From the environment."""
     username_field: str = "username"
+    """The member of the log-in that holds the name."""
     password_field: str = "password"
+    """The member that holds the password."""
     body: dict[str, Any] = Field(default_factory=dict)
     """Constants sent with it."""
     token: str = "token"
@@ -70,7 +76,9 @@ class BasicAuth(_Part):
 
     type: Literal["basic"]
     username: str
+    """Who the hub is there."""
     password: SecretStr
+    """From the environment."""
 
 
 class OAuth2Auth(_Part):
@@ -80,8 +88,11 @@ class OAuth2Auth(_Part):
     token_url: str
     """An address, or a path below `url`."""
     client_id: str
+    """Who the hub is there."""
     client_secret: SecretStr
+    """From the environment."""
     scope: str | None = None
+    """What the token is asked for, where the server wants to know."""
     send: Literal["basic", "body"] = "basic"
     """Where the credentials go: into the Authorization header, or into the form."""
     body: dict[str, str] = Field(default_factory=dict)
@@ -98,9 +109,13 @@ class SignSettings(_Part):
     """Headers that sign each request (HMAC). Templates have holes like {time}; see docs/configuration.md."""
 
     secret: SecretStr
+    """The key, from the environment."""
     secret_is: Literal["text", "hex", "base64"] = "text"
+    """How the key is written."""
     algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
+    """The digest of the HMAC."""
     written: Literal["hex", "base64"] = "hex"
+    """How the signature is written."""
     text: str
     """What is signed, a template without {signature}."""
     headers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], str]
@@ -110,6 +125,7 @@ class SignSettings(_Part):
     joined_by: str = ";"
     """Between the names of {names}."""
     time_format: WriteFormat = "iso"
+    """How {time} is written."""
 
     @model_validator(mode="after")
     def _templates(self) -> SignSettings:

@@ -69,6 +69,7 @@ class SqlCursor(_Part):
     """The column by which what changed is found: it grows with every change."""
 
     column: str
+    """Its name in the query's result."""
     type: Kind = "time"
     """`time` for a time of change (a text in ISO 8601 is one), `number` for a version or an id."""
     start: Start | int = None
@@ -95,12 +96,14 @@ class SqlSettings(_Part):
     url: Annotated[str, AfterValidator(_address)]
     """An address of SQLAlchemy without its password: postgresql://hub@10.0.0.5/motcua, sqlite:///motcua.db."""
     password: SecretStr | None = None
+    """From the environment; it stands in no address."""
     query: Annotated[str, AfterValidator(_query)]
     """One SELECT. It may ask for `:since`, where a database is too slow to look for it from outside."""
     cursor: SqlCursor
     key: str | None = None
     """A column that tells rows of the same moment apart; without it at most a page of rows may share one."""
     page: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """Rows in one page."""
     timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 60.0
     """One page in all, from connecting to the last row."""
     max_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 32 << 20

@@ -50,6 +50,7 @@ class WaySettings(BaseModel):
     client_key: str | None = None
     """Its private key (PEM), where it does not stand in the same file."""
     client_key_password: SecretStr | None = None
+    """What the private key is locked with."""
     tls: TlsSettings = Field(default_factory=TlsSettings)
     proxy: str | None = Field(None, repr=False)
     """An HTTP proxy, `http://host:port`; the environment's is never used."""

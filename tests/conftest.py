@@ -16,6 +16,8 @@ from tests.support import proof
 from tests.support.census import Census
 from tests.support.private_postgres import PostgresUnavailable, PrivatePostgres
 
+pytest_plugins = ["hub.contract"]
+
 # A slow machine proves nothing wrong. `make test` plays the same examples each time, so that what is red is the
 # change's; `make prove` looks at others each time.
 settings.register_profile(

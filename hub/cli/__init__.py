@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from hub.cli import (
+    adapters,
     adopt,
     agency_files,
     alerts,
@@ -74,6 +75,7 @@ app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("drill", epilog=drill.EXAMPLE)(drill.drill)
 app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("run", epilog=run.EXAMPLE)(run.run)
+app.command("adapters", epilog=adapters.EXAMPLE)(adapters.adapters)
 app.command("topology", epilog=topology.EXAMPLE)(topology.topology)
 app.command("map", epilog=mapping.EXAMPLE)(mapping.map_sample)
 app.command("test", epilog=mapping_tests.EXAMPLE)(mapping_tests.run_tests)

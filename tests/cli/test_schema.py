@@ -12,8 +12,9 @@ import jsonschema
 import pytest
 import yaml
 
-from hub.schema_export import attribute_docs, export
+from hub.schema_export import export
 from hub.sections import DestinationSection
+from hub.setting_words import attribute_docs
 from mappings.converters import CONVERTERS
 from tests.docs.pages import ROOT, blocks, pages
 

@@ -204,3 +204,25 @@ def test_a_code_that_the_table_has_learnt_is_unknown_no_more() -> None:
     assert not table.knows("send", 200, "missing", "khác")
     assert not table.knows("", 0, OTHERS, "")
     assert not table.knows("send", 200, "malformed", "")
+
+
+def test_a_package_may_bring_the_table_of_its_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = "answers: so-noi-vu\ncode: ma\nmessage: loi\nrules:\n  - {when: {status: 200, code: OK}, is: success}\n"
+    (tmp_path / "cua_so.py").write_text(
+        "from pathlib import Path\nTABLE = Path(__file__).with_name('cua_so.yaml')\n", encoding="utf-8"
+    )
+    (tmp_path / "cua_so.yaml").write_text(table, encoding="utf-8")
+    info = tmp_path / "cua_so-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: cua-so\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[hub.answers]\nso-noi-vu = cua_so:TABLE\nkhac = khong_co:TABLE\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert load_answers("so-noi-vu").file == str(tmp_path / "cua_so.yaml")
+    with pytest.raises(ConfigError, match="did you mean 'so-noi-vu'"):
+        load_answers("so-noi-v")
+    with pytest.raises(ConfigError, match=r"of cua-so .khong_co:TABLE. cannot be found.*repair or reinstall cua-so"):
+        load_answers("khac")
+    own = tmp_path / "answers" / "so-noi-vu.yaml"
+    own.parent.mkdir()
+    own.write_text(table, encoding="utf-8")
+    assert load_answers("so-noi-vu", tmp_path).file == str(own), "the deployment's own goes before it"
