@@ -86,7 +86,7 @@ class WaySettings(BaseModel):
 
 
 class SourceWaySettings(WaySettings):
-    """The way to a source, which is asked again after the time that it names: a destination's waits are the ledger's."""
+    """The way to a source, which may name a time to wait; how long a destination waits is the ledger's."""
 
     retry_after_cap_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 60.0
     """How long a source that answers 429 (or 503 with Retry-After) may let one request wait, in all."""

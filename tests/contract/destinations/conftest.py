@@ -1,10 +1,10 @@
-"""The two destinations, each with the twin of its portal, as the suite sees them: one shape for both."""
+"""The destinations, each with the twin of its portal, as the suite sees them: one shape for all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import orjson
 import pytest
 
 from adapters.dvcqg import DvcqgDestination, DvcqgSettings
+from adapters.http import HttpDestination, HttpSettings
 from adapters.lgsp import LgspDestination, LgspSettings
-from adapters.sandbox import national_portal, provincial_portal
+from adapters.sandbox import national_portal, plain_portal, provincial_portal
 from adapters.sandbox.twin import Create, Twin, running
 from hub.ports import AdapterContext, Destination, Mode, Outgoing
 
@@ -31,9 +32,28 @@ def provincial(url: str, **settings: Any) -> Destination:
     return LgspDestination(LgspSettings(**{**own, **settings}), AdapterContext("provincial", Path()))
 
 
+def plain_auth(password: str) -> dict[str, str]:
+    client = {"username": "truc-lien-thong", "password": password}
+    return {"type": "login", "path": "/dang-nhap", **client, "token": "token", "expires": "het_han"}
+
+
+def plain(url: str, *, dossier_path: str = "/ho-so", **settings: Any) -> Destination:
+    own = {
+        "url": url,
+        "requests": {
+            "dossier.v1": {"path": dossier_path, "update": {"method": "PUT", "path": "/ho-so/{MaHoSo}"}},
+            "dossier-step.v1": {"path": "/buoc"},
+        },
+        "look_up": {"path": "/ho-so/{number}"},
+        "auth": plain_auth("mat-khau-thu"),
+    }
+    made = HttpSettings.model_validate({**own, **settings}, strict=False)
+    return HttpDestination(made, AdapterContext("plain", Path()))
+
+
 @dataclass(frozen=True)
 class Kind:
-    """What differs between the two."""
+    """What differs between them."""
 
     name: str
     create: Create
@@ -42,6 +62,12 @@ class Kind:
     steps: str
     number: str
     state: dict[str, str]
+    log_in: str
+    """The scope of its log-in, for faults."""
+    stranger: dict[str, Any] = field(default_factory=dict)
+    """Settings with a wrong password."""
+    astray: dict[str, Any] = field(default_factory=dict)
+    """Settings that lead dossiers to where nothing is."""
 
 
 NATIONAL = Kind(
@@ -52,9 +78,33 @@ NATIONAL = Kind(
     "CapNhatTienDoHoSoMC",
     "MaHoSo",
     {"TrangThaiHoSo": "2", "TrangThai": "2"},
+    "login",
+    {"password": "khác"},
+    {"integration_path": "/khong-co"},
 )
 PROVINCIAL = Kind(
-    "provincial", provincial_portal.create, provincial, "SyncDocument", "UpdateDocumentTraces", "DocCode", {}
+    "provincial",
+    provincial_portal.create,
+    provincial,
+    "SyncDocument",
+    "UpdateDocumentTraces",
+    "DocCode",
+    {},
+    "token",
+    {"client_secret": "khác"},
+    {"dossier_path": "/khong-co"},
+)
+PLAIN = Kind(
+    "plain",
+    plain_portal.create,
+    plain,
+    "dossier.v1",
+    "dossier-step.v1",
+    "MaHoSo",
+    {},
+    "login",
+    {"auth": plain_auth("khác")},
+    {"dossier_path": "/khong-co"},
 )
 
 
@@ -107,9 +157,9 @@ class Stand:
         return Outgoing(1000 + n, "dossier-step.v1", f"{number}|1", number, Mode.EVENT, payload)
 
 
-@pytest.fixture(params=[NATIONAL, PROVINCIAL], ids=lambda kind: kind.name)
+@pytest.fixture(params=[NATIONAL, PROVINCIAL, PLAIN], ids=lambda kind: kind.name)
 def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
-    """Either portal."""
+    """Each portal."""
     with ExitStack() as stack:
         yield Stand(request.param, tmp_path, stack)
 

@@ -1,4 +1,4 @@
-"""What every destination owes the hub, held against the twins of both portals over loopback."""
+"""What every destination owes the hub, held against the twins of their portals over loopback."""
 
 from __future__ import annotations
 
@@ -166,21 +166,19 @@ def test_an_answer_given_twice_is_not_taken_for_the_next_ones(stand: Stand) -> N
 
 
 def test_wrong_credentials_are_a_session_fault_and_nothing_is_sent(stand: Stand) -> None:
-    secret = {"national": "password", "provincial": "client_secret"}[stand.kind.name]
-    results = send(stand.destination(**{secret: "khác"}), stand.dossier(1))
+    results = send(stand.destination(**stand.kind.stranger), stand.dossier(1))
     assert faults(results) == [FaultClass.SESSION]
     assert stand.log() == []
 
 
 def test_a_log_in_that_is_down_is_down_and_nothing_is_sent(stand: Stand) -> None:
-    stand.fault("down", scope={"national": "login", "provincial": "token"}[stand.kind.name])
+    stand.fault("down", scope=stand.kind.log_in)
     assert faults(send(stand.destination(), stand.dossier(1))) == [FaultClass.DOWN]
     assert stand.log() == []
 
 
 def test_an_address_that_is_wrong_buries_no_dossier(stand: Stand) -> None:
-    path = {"national": "integration_path", "provincial": "dossier_path"}[stand.kind.name]
-    assert faults(send(stand.destination(**{path: "/khong-co"}), stand.dossier(1))) == [FaultClass.DOWN]
+    assert faults(send(stand.destination(**stand.kind.astray), stand.dossier(1))) == [FaultClass.DOWN]
 
 
 def test_a_twin_that_is_started_again_knows_what_it_knew(stand: Stand) -> None:
