@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -185,6 +185,28 @@ class HttpSettings(PortalSettings, WaySettings):
         if self.sign is not None:
             _headers(self.sign.headers)
         return self
+
+    @classmethod
+    def proposal(cls, kind: str, number: str, of_operator: Callable[[str], str]) -> Sequence[str]:
+        """The settings of a new destination, as lines; `number` is the member that holds the dossier's number."""
+        event, member = KINDS[kind].event, number or NUMBER
+        place = f"/ho-so/{{{member}}}"
+        update = (
+            f'    # update: {{method: PUT, path: "{place}"}}  # ? for what the portal has already, where that differs'
+        )
+        return [
+            f"url: {of_operator('url')}  # the base address",
+            "requests:",
+            f"  {kind}:",
+            "    method: POST  # ? POST, PUT, PATCH, or GET where the mapping writes a query",
+            f"    path: /{'buoc' if event else 'ho-so'}  # ? below url; {{{member}}} in it stands for its value",
+            *([] if event else [update]),
+            "    # wrap: '{\"data\": [{records}]}'  # ? what stands around the records, JSON or XML, if anything does",
+            "    # batch: 20  # ? how many go together; needs wrap",
+            "    # headers: {X-Don-Vi: H59}  # ? what else each request has to say",
+            '# look_up: {path: "/ho-so/{number}"}  # ? a GET: 200 where the portal has a dossier, 404 where not',
+            "auth: {type: none}  # ? none, basic, bearer, login or oauth2; docs/configuration.md has each",
+        ]
 
     def unfit(self, mappings: Mapping[str, OutboundMapping]) -> Iterator[tuple[tuple[str, ...], Problem]]:
         """What does not fit the mappings by kind that the destination names, and where in these settings it stands."""

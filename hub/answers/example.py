@@ -10,10 +10,11 @@ import orjson
 from hub.answers.reading import Answer
 from hub.answers.rules import Rule
 from hub.answers.table import AnswerTable
-from hub.ports import FaultClass, Mode
+from hub.ports import Mode
 
 _STRANGE = "E-THU"
 """A code that no table has."""
+_BUSY = "Hệ thống đang bận, vui lòng thử lại sau"
 
 
 def welcome(table: AnswerTable, modes: Sequence[Mode] = tuple(Mode)) -> dict[str, Any] | None:
@@ -33,16 +34,16 @@ def welcome(table: AnswerTable, modes: Sequence[Mode] = tuple(Mode)) -> dict[str
     return None
 
 
-def busy(table: AnswerTable, modes: Sequence[Mode] = tuple(Mode)) -> dict[str, Any] | None:
-    """{status, form, body} with HTTP 200 that the table takes for `transient`; None where it takes every 200."""
+def busy(table: AnswerTable) -> dict[str, Any] | None:
+    """{status, form, body} with HTTP 200 that no rule of the table knows, so that it is no success; None where a rule
+    takes every 200."""
     body: dict[str, Any] = {}
-    _put(body, table.code, _STRANGE)
     if table.message != table.code:
-        _put(body, table.message, "Hệ thống đang bận, vui lòng thử lại sau")
-    answer = Answer(200, orjson.dumps(body))
-    if all(table.classify(answer, mode=mode).fault is FaultClass.TRANSIENT for mode in modes):
-        return {"status": 200, "form": table.format, "body": body}
-    return None
+        _put(body, table.message, _BUSY)
+    _put(body, table.code, _STRANGE)
+    if table.knows("send", 200, f'"{_STRANGE}"', _BUSY):
+        return None
+    return {"status": 200, "form": table.format, "body": body}
 
 
 def results(table: AnswerTable) -> dict[str, Any] | None:
