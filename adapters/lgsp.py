@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import orjson
 from pydantic import BaseModel, Field, SecretStr
 
-from adapters.calling import Broken, NotSent, Outcome, header_lines
+from adapters.calling import Outcome, header_lines
 from adapters.portal import (
     Clock,
     Credential,
@@ -26,17 +26,14 @@ from adapters.portal import (
     answer_table,
     ask_logged_in,
     caller,
-    gateway_lost,
     no_log_in,
-    refused,
     repeated,
-    unknown,
-    unsent,
+    results,
     unsupported,
     was_not_answered,
 )
 from hub.answers import Answer, Verdict, at_path
-from hub.ports import AdapterContext, FaultClass, Outgoing, Receipt, Result
+from hub.ports import AdapterContext, FaultClass, Outgoing, Result
 from schemas.errors import DestinationFault, Problem
 
 _FORM = header_lines({"Content-Type": "application/x-www-form-urlencoded"})
@@ -116,13 +113,7 @@ class LgspDestination:
             outcome, verdict = await ask_logged_in(self._token, send, classify, clock)
         except LogInFault as failure:
             return no_log_in((record,), failure)[0]
-        if isinstance(outcome, NotSent):
-            return unsent((record,), outcome)[0]
-        if isinstance(outcome, Broken) or verdict is None:
-            return unknown((record,), outcome.text if isinstance(outcome, Broken) else "no answer")[0]
-        if gateway_lost(outcome, verdict):
-            return unknown((record,), verdict.text, down=True)[0]
-        return Receipt(record.dispatch_id) if verdict.fault is None else refused((record,), verdict)[0]
+        return results((record,), outcome, verdict, self._answers)[0]
 
     async def _log_in(self, deadline_s: float) -> Held:
         wanted = self._settings

@@ -24,7 +24,7 @@ from adapters.fetching import Fetched, client, fetch_in_time
 from adapters.moments import Reader, ReadFormat, WriteFormat, Writer
 from adapters.paging import Answer, PageFacts, Paging, Stand, Start, whole_number
 from adapters.rest_auth import Auth, LoginAuth, NoAuth, Session, SignSettings
-from adapters.way import WaySettings
+from adapters.way import SourceWaySettings
 from hub.ports import AdapterContext, Arrival, Cursor
 from mappings.decode import json
 from mappings.document import json_finder
@@ -111,7 +111,7 @@ class RestRows(_Part):
     """The path of how many pages there are; without it the first page without rows is the last."""
 
 
-class RestSettings(WaySettings):
+class RestSettings(SourceWaySettings):
     """Settings of a source with `adapter: rest`."""
 
     url: str

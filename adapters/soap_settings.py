@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from adapters.moments import Reader, ReadFormat, WriteFormat
 from adapters.paging import Answer, PageFacts, Start, whole_number
-from adapters.way import WaySettings
+from adapters.way import SourceWaySettings
 from mappings.decode import SourceSpec, Unwrap
 from mappings.document import decoder, finder
 from mappings.refusal import RefusalError
@@ -131,7 +131,7 @@ class SoapSecurity(_Part):
     """A Timestamp too, that ends so many seconds later."""
 
 
-class SoapSettings(WaySettings):
+class SoapSettings(SourceWaySettings):
     """Settings of a source with `adapter: soap`."""
 
     wsdl: str

@@ -136,6 +136,7 @@ class _Check:
                 self._answers(name, destination)
             for kind, mapping in destination.mappings.items():
                 self._outbound(kind, mapping, ("destinations", name, "mappings", kind))
+            self._unfit(name)
         self._routes()
         self._passwords_in_urls()
         self.warnings += channel_warnings(self._draft)
@@ -271,6 +272,16 @@ class _Check:
                 said = f"{where}: {name} makes {mapping.layout.portal}, the adapter sends {' or '.join(writes)}"
                 self._draft.problem("wrong-format", said, f"write to: {{portal: {writes[0]}}} in the mapping", place)
             self._portal(name, place)
+
+    def _unfit(self, name: str) -> None:
+        """What an adapter's settings say that the mappings of its destination do not bear out."""
+        _, settings = self.adapters.get(("destinations", name), (None, None))
+        if (unfit := getattr(settings, "unfit", None)) is None:
+            return
+        mappings = {kind: mapping for (where, kind), mapping in self.outbound.items() if where == name}
+        for below, one in unfit(mappings):
+            told = replace(one, message=f"destinations.{name}.settings.{one.message}")
+            self._relocate([told], ("destinations", name, "settings", *below))
 
     def _portal(self, name: str, place: Place) -> None:
         """A shipped mapping makes what one portal takes; to another's adapter it is a mistake, or at least a doubt."""

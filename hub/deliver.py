@@ -237,7 +237,7 @@ class Deliver:
                 claim = Claim(self.ledger.next_call_id(), base[-1], "", "", [(ticket.dispatch_id, ticket.gen)])
                 refused.append(_Call(claim, [Outgoing(*base, {})], error))
             else:
-                outgoing.append(Outgoing(*base, payload, ticket.batch_limit))
+                outgoing.append(Outgoing(*base, payload, ticket.batch_limit, self.mappings[ticket.kind]))
         calls = []
         for batch in self.destination.batches(outgoing):
             digest = blake2b(orjson.dumps([one.payload for one in batch]), digest_size=16).hexdigest()

@@ -245,6 +245,7 @@ def answers() -> dict[str, Any]:
                 "title": text,
                 "code": {**text, "description": "Where an answer has its code, a dotted path."},
                 "message": {**text, "description": "Where an answer has its message, a dotted path."},
+                "format": {"enum": ["json", "xml"], "description": "Of answers; with xml, elements are read too."},
                 "personal": {**flag, "description": "Whether messages name persons."},
                 "items": _object(items, required=["at", "key", "code", "message"]),
                 "rules": {"type": "array", "minItems": 1, "items": rule, "description": "The first that fits holds."},

@@ -118,7 +118,7 @@ def twin_app(
         Route("/_twin/fault", fault, methods=["POST"]),
         Route("/_twin/stop", stop, methods=["POST"]),
     ]
-    app = Starlette(routes=[*routes, *control])
+    app = Starlette(routes=[*control, *routes])
     app.state.client = dict(client or {})
     return app
 

@@ -49,6 +49,12 @@ class StandIn(Protocol):
     def faults(self) -> Callable[[Mapping[str, Any], float], Mapping[str, Mapping[str, Any] | str]]: ...
 
 
+def reads(twin: StandIn) -> Callable[[bytes, str], Mapping[str, Any]] | None:
+    """How its log has a record that is no JSON; a twin of a portal that takes JSON alone says nothing of it."""
+    found: Callable[[bytes, str], Mapping[str, Any]] | None = getattr(twin, "reads", None)
+    return found
+
+
 def declared() -> dict[str, tuple[str, StandIn]]:
     """By adapter, the name of the twin and what it says of itself. A twin that cannot be imported stands for nobody."""
     found: dict[str, tuple[str, StandIn]] = {}

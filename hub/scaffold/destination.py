@@ -86,7 +86,8 @@ def propose(
     test = _test(mapping, text, record)
     files = {f"mappings/{mapping}.yaml": text.encode(), f"mappings/{mapping}_test.yaml": test.encode()}
     reasons = {member: one.why for member, one in made.items()}
-    return DestinationDraft(mapping, _section(name, mapping, kind, adapter), reasons, files)
+    number = next((member for member, one in made.items() if one.field == "number"), "")
+    return DestinationDraft(mapping, _section(name, mapping, kind, adapter, number), reasons, files)
 
 
 def _payload(body: bytes, file: str) -> dict[str, Any]:
@@ -247,7 +248,8 @@ def _test(mapping: str, text: str, record: Record) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(name: str, mapping: str, kind: str, adapter: str | None) -> str:
+def _section(name: str, mapping: str, kind: str, adapter: str | None, number: str) -> str:
+    """The section of the configuration; `number` is the payload's member that holds the dossier's number."""
     choices = []
     for one in sorted(registry.declared()):
         try:
@@ -256,13 +258,19 @@ def _section(name: str, mapping: str, kind: str, adapter: str | None) -> str:
             continue
         choices.append((one, found.summary))
     chosen = adapter or (choices[0][0] if choices else "")
-    needed = registry.adapter(chosen, "destination").Settings.model_fields if chosen else {}
-    settings = []
-    for setting, info in needed.items():
-        if not info.is_required():
-            continue
+    model = registry.adapter(chosen, "destination").Settings if chosen else None
+
+    def of_operator(setting: str) -> str:
         # Nobody but the portal's operator knows these, and some are secret: all come from the environment.
-        settings.append(f"      {setting}: {scalar(f'${{{variable(name)}_{setting.upper()}}}')}")
+        return scalar(f"${{{variable(name)}_{setting.upper()}}}")
+
+    # An adapter that has more to say than a value each says it itself.
+    proposal = getattr(model, "proposal", None)
+    if proposal is not None:
+        settings = [f"      {line}" for line in proposal(kind, number, of_operator)]
+    else:
+        needed = [one for one, info in model.model_fields.items() if info.is_required()] if model else []
+        settings = [f"      {setting}: {of_operator(setting)}" for setting in needed]
     return "\n".join(
         [
             f"  {name}:",

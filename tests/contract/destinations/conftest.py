@@ -1,4 +1,4 @@
-"""The two destinations, each with the twin of its portal, as the contract of `hub.contract` sees them: one shape."""
+"""The destinations, each with the twin of its portal, as the contract of `hub.contract` sees them: one shape."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from pydantic import BaseModel
 
 from adapters.dvcqg import DvcqgDestination, DvcqgSettings
+from adapters.http import HttpDestination, HttpSettings
 from adapters.lgsp import LgspDestination, LgspSettings
-from adapters.sandbox import national_portal, provincial_portal
+from adapters.sandbox import national_portal, plain_portal, provincial_portal
 from adapters.sandbox.twin import Create, Twin, running
 from hub.contract.destination import Call
 from hub.ports import AdapterContext, Destination, Mode, Outgoing
@@ -24,13 +26,13 @@ DSTCODE, MADONVI = "VN:GOV:000.00.00.G22:vpcpdvcprovider", "H59"
 
 @dataclass(frozen=True)
 class Kind:
-    """What differs between the two."""
+    """What differs between them."""
 
     name: str
     create: Create
     adapter: Callable[[Any, AdapterContext], Destination]
-    checked: Callable[..., Any]
-    own: Mapping[str, str]
+    checked: type[BaseModel]
+    own: Mapping[str, Any]
     """Settings beside `url`."""
     dossiers: str
     steps: str
@@ -38,8 +40,8 @@ class Kind:
     state: Mapping[str, str]
     scopes: Mapping[str, str]
     """By kind of call, how the twin's faults name it."""
-    astray: Mapping[str, str]
-    stranger: Mapping[str, str]
+    astray: Mapping[str, Any]
+    stranger: Mapping[str, Any]
 
 
 NATIONAL = Kind(
@@ -72,6 +74,36 @@ PROVINCIAL = Kind(
 )
 
 
+def plain_requests(dossiers: str) -> dict[str, Any]:
+    update = {"method": "PUT", "path": "/ho-so/{MaHoSo}"}
+    return {"dossier.v1": {"path": dossiers, "update": update}, "dossier-step.v1": {"path": "/buoc"}}
+
+
+def plain_auth(password: str) -> dict[str, str]:
+    client = {"username": "truc-lien-thong", "password": password}
+    return {"type": "login", "path": "/dang-nhap", **client, "token": "token", "expires": "het_han"}
+
+
+PLAIN = Kind(
+    "plain",
+    plain_portal.create,
+    HttpDestination,
+    HttpSettings,
+    {
+        "requests": plain_requests("/ho-so"),
+        "look_up": {"path": "/ho-so/{number}"},
+        "auth": plain_auth("mat-khau-thu"),
+    },
+    "dossier.v1",
+    "dossier-step.v1",
+    "MaHoSo",
+    {},
+    {"send": "dossier.v1", "log-in": "login", "look-up": "look-up"},
+    astray={"requests": plain_requests("/khong-co")},
+    stranger={"auth": plain_auth("khác")},
+)
+
+
 class Stand:
     """A portal's twin that runs, its log, and the destination that speaks to it; a `hub.contract.Portal`."""
 
@@ -97,7 +129,7 @@ class Stand:
         return {"url": self.twin.url, **self.kind.own}
 
     def destination(self, **settings: Any) -> Destination:
-        checked = self.kind.checked(**{**self.settings, **settings})
+        checked = self.kind.checked.model_validate({**self.settings, **settings}, strict=False)
         return self.kind.adapter(checked, AdapterContext(self.kind.name, self.folder))
 
     def fault(self, mode: str, *, call: Call = "send", times: int | None = None) -> None:
@@ -145,9 +177,9 @@ class Stand:
         return Outgoing(1000 + n, "dossier-step.v1", f"{number}|1", number, Mode.EVENT, payload)
 
 
-@pytest.fixture(params=[NATIONAL, PROVINCIAL], ids=lambda kind: kind.name)
+@pytest.fixture(params=[NATIONAL, PROVINCIAL, PLAIN], ids=lambda kind: kind.name)
 def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
-    """Either portal."""
+    """Each portal."""
     with ExitStack() as stack:
         yield Stand(request.param, tmp_path, stack)
 
@@ -162,3 +194,9 @@ def national_stand(tmp_path: Path) -> Iterator[Stand]:
 def provincial_stand(tmp_path: Path) -> Iterator[Stand]:
     with ExitStack() as stack:
         yield Stand(PROVINCIAL, tmp_path, stack)
+
+
+@pytest.fixture
+def plain_stand(tmp_path: Path) -> Iterator[Stand]:
+    with ExitStack() as stack:
+        yield Stand(PLAIN, tmp_path, stack)

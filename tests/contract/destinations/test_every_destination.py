@@ -1,4 +1,4 @@
-"""The destinations that come with the hub, held against the contract, and what the twins of both portals log."""
+"""The destinations that come with the hub, held against the contract, and what the twins of their portals log."""
 
 from __future__ import annotations
 
@@ -36,10 +36,18 @@ class TestLgsp(DestinationContract):
         return provincial_stand
 
 
+class TestHttp(DestinationContract):
+    adapter = "http"
+
+    @pytest.fixture
+    def portal(self, plain_stand: Stand) -> Portal:
+        return plain_stand
+
+
 def test_the_suite_walks_every_destination_that_is_registered() -> None:
     sources = ("soap", "rest", "files", "sql", "recorded")
     destinations = {point.name for point in entry_points(group="hub.adapters") if point.name not in sources}
-    assert destinations == {each.adapter for each in (TestDvcqg, TestLgsp)}
+    assert destinations == {each.adapter for each in (TestDvcqg, TestLgsp, TestHttp)}
 
 
 def send(destination: Destination, *outgoing: Outgoing) -> list[Result]:
