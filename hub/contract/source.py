@@ -290,8 +290,8 @@ class SourceContract(AdapterContract):
         assert (arrivals[-1].cursor, arrivals[-1].last) == (None, True), "the hub parks it, and the cursor stays"
         assert cursor == {}
         system.fault("off")
-        system.put(rows(2))
-        assert _numbers(system, self.polled(system, cursor)[0]) == wanted
+        system.put(rows(2))  # a folder has lost them with the file that was garbage
+        assert set(_numbers(system, self.polled(system, cursor)[0])) == set(wanted)
 
     @needs("network")
     @pytest.mark.parametrize("mode", ["500", "http-503", "429", "down"])
@@ -361,7 +361,6 @@ class SourceContract(AdapterContract):
         async def struck(source: Source) -> SourceFault:
             # First a poll that works, so that a session is there and a description is read.
             assert _numbers(system, (await poll(system, source, {}))[0]) == wanted
-            await asyncio.to_thread(system.put, rows(2))
             await asyncio.to_thread(system.fault, mode)
             other = self.source(system, **system.hasty) if hasty else source
             try:
