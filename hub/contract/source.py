@@ -20,13 +20,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 
 import pytest
 
 from hub.contract.adapter import NAME, AdapterContract
 from hub.contract.lacks import needs
-from hub.ports import Arrival, Cursor, Source
+from hub.ports import Arrival, Cursor, Media, Source
 from schemas.errors import Problem, SourceFault
 
 T = TypeVar("T")
@@ -158,6 +158,7 @@ class SourceContract(AdapterContract):
         wanted = _put(system, 7)
         arrivals, _ = self.polled(system)
         assert _numbers(system, arrivals) == wanted
+        assert arrivals[-1].last, "the last page of a poll says that it is"
         assert len(arrivals) > 1, "let the settings ask for pages of three rows: this test and others need several"
 
     @needs("bytes")
@@ -178,6 +179,7 @@ class SourceContract(AdapterContract):
             assert int(arrival.uid, 16) >= 0
             assert before <= arrival.poll_started_at <= arrival.received_at <= datetime.now(UTC)
             assert arrival.label.strip()
+            assert arrival.media in get_args(Media)
         assert len({arrival.uid for arrival in arrivals}) == len(arrivals)
         assert len({arrival.poll_started_at for arrival in arrivals}) == 1, "one poll began at one time"
 
