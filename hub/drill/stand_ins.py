@@ -22,7 +22,7 @@ import httpx
 from schemas.errors import ConfigError, HubError, Problem
 
 GROUP = "hub.sandboxes"
-START_S = 20.0
+START_S = 60.0
 STOP_S = 5.0
 
 
@@ -79,7 +79,7 @@ class Twin:
     def __init__(self, destination: str, process: subprocess.Popen[bytes], hello: Mapping[str, str]) -> None:
         self.destination, self.url = destination, hello["url"]
         self._process, self._control = process, hello.get("control", hello["url"])
-        self._http = httpx.AsyncClient(timeout=10.0, trust_env=False)
+        self._http = httpx.AsyncClient(timeout=30.0, trust_env=False)
 
     @classmethod
     async def start(cls, destination: str, name: str, options: Mapping[str, Any], folder: Path) -> Twin:

@@ -24,7 +24,7 @@ def help_of(*words: str) -> str | None:
     """What `hub <words> --help` prints, None where there is no such command."""
     environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
     done = subprocess.run(
-        [HUB, *words, "--help"], env=environment, capture_output=True, text=True, timeout=30, check=False
+        [HUB, *words, "--help"], env=environment, capture_output=True, text=True, timeout=180, check=False
     )
     return done.stdout if done.returncode == 0 else None
 

@@ -56,7 +56,7 @@ class QuickApp(App):
         return replace(super()._rules(name, section), queued_s=QUEUED_S)
 
 
-async def until(holds: Callable[[], object], within_s: float = 15.0, *, show: Callable[[], object] = str) -> None:
+async def until(holds: Callable[[], object], within_s: float = 90.0, *, show: Callable[[], object] = str) -> None:
     """Wait for something outside this loop (a database, a portal's log) to become true; `show` explains a failure."""
     give_up_at = time.monotonic() + within_s
     while not await asyncio.to_thread(holds):
@@ -234,7 +234,7 @@ class Town:
             "faults": [tuple(row) for row in self.ask("SELECT * FROM fault ORDER BY id DESC LIMIT 10")],
         }
 
-    async def all_arrived(self, *systems: str, within_s: float = 15.0) -> None:
+    async def all_arrived(self, *systems: str, within_s: float = 90.0) -> None:
         await until(lambda: self.arrived(*systems), within_s, show=self.standing)
 
     # --- what the portals say

@@ -64,7 +64,7 @@ class HubProcess:
     async def stop(self) -> int:
         """Ask it to end, and return its status."""
         self._process.terminate()
-        return await asyncio.wait_for(self._process.wait(), 30)
+        return await asyncio.wait_for(self._process.wait(), 90)
 
     async def leave(self) -> None:
         """Whatever has happened: nothing stays behind."""
