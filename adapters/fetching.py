@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed, wait_random
 
-from adapters.way import WaySettings, context
+from adapters.way import WaySettings, context, usual_context
 from hub.answers import retry_after_s
 from schemas.errors import SourceFault
 
@@ -74,7 +74,7 @@ def client(way: WaySettings | None = None, folder: Path = Path()) -> httpx.Async
     Raises: ConfigError for certificates that cannot be used.
     """
     return httpx.AsyncClient(
-        verify=True if way is None else context(way, folder),
+        verify=usual_context() if way is None else context(way, folder),
         proxy=None if way is None else way.proxy,
         trust_env=False,
         follow_redirects=False,

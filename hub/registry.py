@@ -47,21 +47,23 @@ def declared() -> Mapping[str, EntryPoint]:
 
 def listed() -> Sequence[Listed]:
     """Every declared adapter, by role and name, those that cannot be used at the end; imports all of them."""
-    made = []
-    for name, point in declared().items():
-        package, version = _package(point)
-        try:
-            found = adapter(name)
-            lacking = [part for part in _PARTS[found.role] if not hasattr(found, part)]
-            if lacking:
-                said = f"the adapter {name!r} ({point.value}) has no {', '.join(lacking)}"
-                raise _refused("broken-adapter", said, f"see hub.ports.{found.role.title()}")
-        except ConfigError as error:
-            made.append(Listed(name, package, version, problem=error.problems[0]))
-        else:
-            made.append(Listed(name, package, version, found.role, found.summary))
     order = ("source", "destination", "")
-    return sorted(made, key=lambda one: (order.index(one.role), one.name))
+    return sorted(map(look, declared()), key=lambda one: (order.index(one.role), one.name))
+
+
+def look(name: str) -> Listed:
+    """What a declared adapter is, or why it cannot be used; imports it."""
+    point = declared()[name]
+    package, version = _package(point)
+    try:
+        found = adapter(name)
+        lacking = [part for part in _PARTS[found.role] if not hasattr(found, part)]
+        if lacking:
+            said = f"the adapter {name!r} ({point.value}) has no {', '.join(lacking)}"
+            raise _refused("broken-adapter", said, f"see hub.ports.{found.role.title()}")
+    except ConfigError as error:
+        return Listed(name, package, version, problem=error.problems[0])
+    return Listed(name, package, version, found.role, found.summary)
 
 
 def adapter(name: str, role: Literal["source", "destination"] | None = None) -> type[Adapter]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.cli.options import AsJson
-from hub.cli.output import console, counted, guarded, print_json
+from hub.cli.output import console, counted, fail, guarded, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ def adapters(
 
     An adapter that cannot be used is told with the mend, and the exit status is 1.
     """
-    from hub.registry import adapter, listed
+    from hub.registry import adapter, listed, look
 
     if name is None:
         _list(listed(), as_json=as_json)
@@ -35,8 +35,10 @@ def adapters(
     from hub.setting_rows import rows
 
     found = adapter(name)
+    one = look(name)
+    if one.problem is not None:
+        fail([one.problem], as_json=as_json)
     settings = rows(found.Settings)
-    one = next(one for one in listed() if one.name == name)
     if as_json:
         print_json({"ok": True, **_facts(one), "settings": settings})
         return

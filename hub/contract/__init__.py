@@ -21,10 +21,10 @@ except ModuleNotFoundError as missing:
 from typing import Any
 
 from hub.contract.destination import DestinationContract, Portal
-from hub.contract.lacks import LEFT_OUT, needs
+from hub.contract.lacks import LEFT_OUT, needed, needs
 from hub.contract.source import Row, SourceContract, System
 
-__all__ = ["DestinationContract", "Portal", "Row", "SourceContract", "System", "needs", "portal", "system"]
+__all__ = ["DestinationContract", "Portal", "Row", "SourceContract", "System", "needed", "needs", "portal", "system"]
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def leave_out(cls: type, lacks: dict[str, str]) -> None:
     wanted = dict(_wanted(cls))
     for word, why in lacks.items():
         if word not in wanted.values():
-            known = sorted(set(wanted.values()))
+            known = needed(cls)
             near = get_close_matches(word, known, 1)
             mend = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
             raise TypeError(f"{cls.__name__}.lacks: no test needs {word!r}; {mend}")
@@ -43,6 +43,11 @@ def leave_out(cls: type, lacks: dict[str, str]) -> None:
     for name, word in wanted.items():
         if word in lacks:
             setattr(cls, name, None)
+
+
+def needed(cls: type) -> list[str]:
+    """The words that tests of a contract need, for `lacks`."""
+    return sorted({word for _, word in _wanted(cls)})
 
 
 def _wanted(cls: type) -> Iterator[tuple[str, str]]:

@@ -20,13 +20,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 
 import pytest
 
 from hub.contract.adapter import NAME, AdapterContract
 from hub.contract.lacks import needs
-from hub.ports import Arrival, Cursor, Source
+from hub.ports import Arrival, Cursor, Media, Source
 from schemas.errors import Problem, SourceFault
 
 T = TypeVar("T")
@@ -158,6 +158,7 @@ class SourceContract(AdapterContract):
         wanted = _put(system, 7)
         arrivals, _ = self.polled(system)
         assert _numbers(system, arrivals) == wanted
+        assert arrivals[-1].last, "the last page of a poll says that it is"
         assert len(arrivals) > 1, "let the settings ask for pages of three rows: this test and others need several"
 
     @needs("bytes")
@@ -178,6 +179,7 @@ class SourceContract(AdapterContract):
             assert int(arrival.uid, 16) >= 0
             assert before <= arrival.poll_started_at <= arrival.received_at <= datetime.now(UTC)
             assert arrival.label.strip()
+            assert arrival.media in get_args(Media)
         assert len({arrival.uid for arrival in arrivals}) == len(arrivals)
         assert len({arrival.poll_started_at for arrival in arrivals}) == 1, "one poll began at one time"
 
@@ -290,8 +292,8 @@ class SourceContract(AdapterContract):
         assert (arrivals[-1].cursor, arrivals[-1].last) == (None, True), "the hub parks it, and the cursor stays"
         assert cursor == {}
         system.fault("off")
-        system.put(rows(2))
-        assert _numbers(system, self.polled(system, cursor)[0]) == wanted
+        system.put(rows(2))  # a folder has lost them with the file that was garbage
+        assert set(_numbers(system, self.polled(system, cursor)[0])) == set(wanted)
 
     @needs("network")
     @pytest.mark.parametrize("mode", ["500", "http-503", "429", "down"])
@@ -360,7 +362,6 @@ class SourceContract(AdapterContract):
         async def struck(source: Source) -> SourceFault:
             # First a poll that works, so that a session is there and a description is read.
             assert _numbers(system, (await poll(system, source, {}))[0]) == wanted
-            await asyncio.to_thread(system.put, rows(2))
             await asyncio.to_thread(system.fault, mode)
             other = self.source(system, **system.hasty) if hasty else source
             try:

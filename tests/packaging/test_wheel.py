@@ -102,6 +102,13 @@ def test_it_says_its_version_from_an_empty_folder(installed: Path, tmp_path: Pat
     assert version(NAME) in done.stdout
 
 
+def test_the_contract_of_adapters_says_what_it_needs(installed: Path, tmp_path: Path) -> None:
+    command = [str(installed / "python"), "-I", "-c", "import hub.contract"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.endswith("hub.contract needs pytest: pip install 'interop-hub[contract]'\n")
+
+
 def test_the_demo_runs_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     done = run(installed, tmp_path, "demo", "--json")
     assert done.returncode == 0, done.stderr

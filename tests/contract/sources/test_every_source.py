@@ -125,6 +125,7 @@ class TestPagedSources:
 
             async def main() -> None:
                 arrivals, cursor = await poll(source, {})
+                assert [arrival.last for arrival in arrivals] == [False, False, True]
                 assert [set(arrival.cursor or {}) for arrival in arrivals] == [
                     {"page", "high", "began", "edge"},
                     {"page", "high", "began", "edge"},
