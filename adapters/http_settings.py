@@ -111,15 +111,12 @@ class RequestSettings(_Part):
         if self.batch > 1 and self.wrap is None:
             said = f"batch ({self.batch}): several records need something around them"
             raise _refused("batch-without-wrap", said, "write wrap: '[{records}]', or <DanhSach>{records}</DanhSach>")
-        for wrap in (self.wrap, self.update.wrap if self.update else None):
-            if wrap is not None:
-                for form in ("json", "xml"):
-                    if wrap_problem(wrap, form, self.batch) is None:
-                        break
-                else:
-                    form = "xml" if wrap.lstrip().startswith("<") else "json"
-                    said = f"wrap: {wrap_problem(wrap, form, self.batch)}"
-                    raise _refused("wrong-wrap", said, "write '[{records}]', or <DanhSach>{records}</DanhSach>")
+        for mode in (Mode.NEW, Mode.UPDATE):
+            wrap, most = self.of(mode)[2], self.together(mode)
+            if wrap is not None and all(wrap_problem(wrap, form, most) for form in ("json", "xml")):
+                likely = "xml" if wrap.lstrip().startswith("<") else "json"
+                said = f"wrap: {wrap_problem(wrap, likely, most)}"
+                raise _refused("wrong-wrap", said, "write '[{records}]', or <DanhSach>{records}</DanhSach>")
         return self
 
     def of(self, mode: Mode) -> tuple[Method, str, str | None]:
@@ -250,7 +247,7 @@ def _unfit(kind: str, request: RequestSettings, mapping: OutboundMapping) -> Ite
         if wrap is not None and form in ("form", "query"):
             said = f"{name}: wrap: a {form} holds one record and nothing around it, {mapping.name} makes {form}"
             yield (*below, "wrap"), Problem("wrong-wrap", said, "take wrap and batch out")
-        elif wrap is not None and (why := wrap_problem(wrap, form, request.batch)) is not None:
+        elif wrap is not None and (why := wrap_problem(wrap, form, request.together(mode))) is not None:
             said = f"{name}: wrap: {why}; {mapping.name} makes {form}"
             mend = "write '[{records}]'" if form == "json" else "write <DanhSach>{records}</DanhSach>"
             yield (*below, "wrap"), Problem("wrong-wrap", said, mend)

@@ -226,3 +226,23 @@ def test_a_package_may_bring_the_table_of_its_adapter(tmp_path: Path, monkeypatc
     own.parent.mkdir()
     own.write_text(table, encoding="utf-8")
     assert load_answers("so-noi-vu", tmp_path).file == str(own), "the deployment's own goes before it"
+
+
+def test_in_xml_a_code_is_a_text_and_its_elements_are_read(tmp_path: Path) -> None:
+    text = HEAD.replace("code: code\nmessage: message", "format: xml\ncode: A.Ma\nmessage: A.@loi")
+    file = tmp_path / "cong.yaml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_answers("cong.yaml", tmp_path)
+    [problem] = caught.value.problems
+    assert (problem.line, problem.mend) == (6, 'put it in quotes: "0"')
+    file.write_text(text.replace("code: 0", 'code: "0"'), "utf-8")
+    table = load_answers("cong.yaml", tmp_path)
+    good = Answer(200, b"\xef\xbb\xbf <r:R xmlns:r='u'><r:A loi='x'><r:Ma t='1'> 0 </r:Ma></r:A></r:R>")
+    assert table.classify(good).fault is None
+    assert "(x)" in table.classify(Answer(500, good.content)).text
+    for bad in (b"<R><A/></R>", b"<R>", b"<!DOCTYPE a [<!ENTITY e '0'>]><R><A><Ma>&e;</Ma></A></R>", b"0"):
+        assert table.classify(Answer(200, bad)).fault is FaultClass.TRANSIENT
+    assert table.classify(Answer(200, b'{"A": {"Ma": "0"}}')).fault is None, "JSON is read all the same"
+    with pytest.raises(ConfigError, match="unknown format 'xlm'"):
+        AnswerTable.from_data({"answers": "a", "code": "c", "message": "m", "format": "xlm", "rules": []}, "a.yaml")
