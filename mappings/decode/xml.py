@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from lxml import etree
 
+from mappings.decode import references
 from mappings.decode.charset import position, utf8
 from mappings.decode.source import MAX_DEPTH, MAX_PARTS
 from schemas.errors import UndecodableError
@@ -47,6 +48,7 @@ def parse_utf8(body: bytes) -> etree._Element:
         line, column = error.position
         line += body.count(b"\n", 0, len(body) - len(markup))
         raise UndecodableError(f"not well-formed XML: {said}, line {line}, column {column}") from None
+    references.resolve(root, markup)
     if _TOO_DEEP(root):
         raise UndecodableError(f"the XML is nested deeper than {MAX_DEPTH} elements")
     return root
