@@ -1,6 +1,6 @@
 """References inside a SOAP envelope: what stands once and is meant in many places, put there.
 
-With SOAP's encodings a value may stand once, with an `id`, and elsewhere `href="#id"` (SOAP 1.1) or `enc:ref="id"` (1.2)
+With SOAP's encodings a value may stand once, with an `id`; elsewhere `href="#id"` (SOAP 1.1) or `enc:ref="id"` (1.2)
 stands for it. PHP does so with an object that several rows share, Axis with every structure: its rows are empty, and
 what they hold stands behind them as `multiRef`. Rows have to be whole by themselves, so each reference becomes a copy.
 Hostile envelopes are refused: circles, and copies that would be more than a document may be.
@@ -54,7 +54,7 @@ def resolve(root: etree._Element, markup: bytes) -> bool:
         if above is not None and above.getparent() is root:
             above.remove(element)  # stood behind the answer only to be referred to
         for name in _NAMES:
-            element.attrib.pop(name, None)
+            element.attrib.pop(name, "")
     return True
 
 
@@ -120,7 +120,7 @@ def _fill(reference: etree._Element, target: etree._Element) -> None:
     }
     for name in _PLACES:
         if name not in _NAMES:
-            reference.attrib.pop(name, None)
+            reference.attrib.pop(name, "")
     reference.attrib.update(attributes)
     reference.text = target.text
     reference.extend([deepcopy(child) for child in target])

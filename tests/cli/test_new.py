@@ -337,9 +337,7 @@ def test_an_rpc_service_whose_schema_is_out_of_reach_becomes_a_source(hub: Any, 
     assert "2 of 2 rows of the sample become dossier.v1" in ran.out
     assert ">7<" in rpc["sent"][0]
     assert passes(hub)["ok"]
-    assert 'arguments: {ngay: 01/01/2026, ma: "7"}' in Path("hub.yaml").read_text(encoding="utf-8").replace(
-        '"01/01/2026"', "01/01/2026"
-    )
+    assert 'arguments: {ngay: "01/01/2026", ma: 7}' in Path("hub.yaml").read_text(encoding="utf-8")
     assert "Giàu" not in Path("samples/mc-1.xml").read_text(encoding="utf-8")
 
 

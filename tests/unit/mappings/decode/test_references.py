@@ -30,8 +30,8 @@ def read(body: str, envelope: str = OLD) -> str:
         ),
         # Axis: every structure stands behind the answer, also one that another one refers to.
         (
-            '<r><item href="#id0"/></r><m id="id0" t="HoSo"><so>H-1</so><dv href="#id1"/></m><m id="id1"><ma>15</ma></m>',
-            '<r><item t="HoSo"><so>H-1</so><dv><ma>15</ma></dv></item></r>',
+            '<r><item href="#id0"/></r><m id="id0" t="HS"><so>H-1</so><dv href="#id1"/></m><m id="id1"><ma>15</ma></m>',
+            '<r><item t="HS"><so>H-1</so><dv><ma>15</ma></dv></item></r>',
         ),
         ('<r><a href="#x"/></r><m id="x">một chữ</m>', "<r><a>một chữ</a></r>"),
         ('<r><a href="#y"/></r><m id="y" href="#x"/><m id="x">b</m>', "<r><a>b</a></r>"),
