@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 import zeep
 from lxml import etree
 from pydantic import BaseModel
-from zeep.exceptions import Error as ZeepError
 
 from adapters.fetching import Fetched, client, fetch, fetch_in_time
 from adapters.moments import Writer
@@ -172,8 +171,10 @@ class SoapSource:
         try:
             return self._current(loop).request(arguments)
         except (TypeError, zeep.exceptions.ValidationError) as error:
-            raise SourceFault(f"{name} does not take these arguments: {error} — mend `arguments`") from error
-        except (ZeepError, etree.LxmlError, ValueError, KeyError, AttributeError, NotImplementedError) as error:
+            raise SourceFault(
+                f"{name} does not take these arguments: {error} — mend `arguments`, `since` or `page`"
+            ) from error
+        except UNUSABLE as error:
             raise SourceFault(f"{name}: no request can be written: {type(error).__name__}: {error}") from error
 
     def _current(self, loop: asyncio.AbstractEventLoop) -> Service:
@@ -241,7 +242,10 @@ def refuse_fault(fetched: Fetched, operation: str) -> None:
             names = ("faultstring", "Reason", "faultcode", "Code")
             found = {etree.QName(child).localname: " ".join(str(child.xpath("string()")).split()) for child in fault}
             said = next((found[name] for name in names if found.get(name)), "without a text")
-            raise SourceFault(f"{operation}: the service answered a fault: {said[:500]}")
+            raise SourceFault(
+                f"{operation}: the service answered a fault: {said[:500]} — see that `arguments`, `headers` and the "
+                "log-in are what it wants; its own log says more"
+            )
     if not 200 <= fetched.status < 300:
         raise SourceFault(
             f"{operation}: the service answered HTTP {fetched.status}{fetched.elsewhere}: {fetched.excerpt}"

@@ -30,6 +30,7 @@ from adapters.soap_settings import SoapHeader, SoapSecurity, SoapSettings
 from adapters.soap_values import unfit
 from adapters.standard_schemas import SIMPLE_TYPES, SOAP12_ENCODING, SOAP_ENCODING, standard_address, standard_schema
 from schemas.errors import SourceFault
+from schemas.spelling import near
 
 ZEEP: Any = zeep
 """zeep, whose functions have no type hints."""
@@ -37,7 +38,11 @@ _XSD = "http://www.w3.org/2001/XMLSchema"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _WSDL = "http://schemas.xmlsoap.org/wsdl/"
 _WEB = ("http", "https")
-UNUSABLE = (ZeepError, etree.LxmlError, RequestException, ValueError, KeyError, AttributeError, NotImplementedError)
+_WSDL_ADDRESS = "mend `wsdl`: the address of a WSDL mostly ends in ?wsdl"
+UNUSABLE = (
+    ZeepError, etree.LxmlError, RequestException, ValueError, LookupError, AttributeError, TypeError,
+    NotImplementedError, RecursionError,
+)  # fmt: skip
 """What zeep raises for a WSDL that it cannot read."""
 
 
@@ -103,13 +108,13 @@ class Documents:
             )
         fetched = self.fetch(url)
         if fetched.status != 200:
-            mend = "mend `wsdl`" if url == self.wsdl else f'keep it in a file: `imports: {{"{url}": file.xsd}}`'
+            mend = _WSDL_ADDRESS if url == self.wsdl else f'keep it in a file: `imports: {{"{url}": file.xsd}}`'
             raise SourceFault(f"the WSDL {url} is not there: HTTP {fetched.status}{fetched.elsewhere} — {mend}")
-        page = " ".join(_TAG.sub(" ", fetched.text[:4000]).split())[:200]
+        if not fetched.body.strip():
+            raise SourceFault(f"the WSDL {url} is empty — {_WSDL_ADDRESS}")
         if url == self.wsdl and b"<html" in fetched.body[:2000].lower():
-            raise SourceFault(
-                f"the WSDL {url} is a web page: {page!r} — mend `wsdl`: the address of a WSDL mostly ends in ?wsdl"
-            )
+            page = " ".join(_TAG.sub(" ", fetched.text[:4000]).split())[:200]
+            raise SourceFault(f"the WSDL {url} is a web page: {page!r} — {_WSDL_ADDRESS}")
         return fetched.body
 
     def _file(self, path: Path, what: str, setting: str) -> bytes:
@@ -195,8 +200,12 @@ class Service:
     def request(self, arguments: Mapping[str, Any]) -> Built:
         """Write one request. Raises: what zeep raises for arguments that the operation does not take."""
         given: dict[str, Any] = {}
-        kinds = self._kinds
+        kinds, known = self._kinds, self._known
         for name, value in arguments.items():
+            if known and name not in known:
+                taken = ", ".join(f"{one}: {kinds[one]}" if one in kinds else one for one in known)
+                meant = near(name, known)
+                raise TypeError(f"it takes {taken}; not {name!r}{f', near: {meant!r}' if meant else ''}")
             if (said := unfit(kinds.get(name, ""), value)) is not None:
                 raise TypeError(f"{name} {said}")
             listed = isinstance(value, list) and getattr(self._types.get(name), "_array_type", None) is not None
@@ -205,6 +214,12 @@ class Service:
             given["_soapheaders"] = self._headers
         built: Built = self._proxy[self._name](**given)
         return built if self._style is None else self._encoded(built, self._style)
+
+    @property
+    def _known(self) -> list[str]:
+        """The names of the arguments; none where they cannot be told."""
+        kind: Any = getattr(self._operation.input.body, "type", None)
+        return [str(name) for name, _ in getattr(kind, "elements", None) or () if name and not name.startswith("_")]
 
     @property
     def _kinds(self) -> dict[str, str]:

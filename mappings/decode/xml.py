@@ -7,6 +7,8 @@ they cannot split a text in two.
 
 from __future__ import annotations
 
+import re
+
 from lxml import etree
 
 from mappings.decode import references
@@ -14,6 +16,7 @@ from mappings.decode.charset import position, utf8
 from mappings.decode.source import MAX_DEPTH, MAX_PARTS
 from schemas.errors import UndecodableError
 
+_PREAMBLE = 64 * 1024
 _TOO_DEEP = etree.XPath("/" + "/".join("*" * (MAX_DEPTH + 1)))
 
 
@@ -45,6 +48,8 @@ def parse_utf8(body: bytes) -> etree._Element:
         said = (error.msg or "not well-formed").split(", line ")[0]
         if "xcessive depth" in said:
             said = f"nested deeper than {MAX_DEPTH} elements"
+        if (before := _before(markup)) is not None:
+            raise UndecodableError(f"not well-formed XML: before it stands {before!r}") from None
         line, column = error.position
         line += body.count(b"\n", 0, len(body) - len(markup))
         raise UndecodableError(f"not well-formed XML: {said}, line {line}, column {column}") from None
@@ -52,6 +57,14 @@ def parse_utf8(body: bytes) -> etree._Element:
     if _TOO_DEEP(root):
         raise UndecodableError(f"the XML is nested deeper than {MAX_DEPTH} elements")
     return root
+
+
+def _before(markup: bytes) -> str | None:
+    """The text of what an interpreter wrote before the document (PHP's warnings); None where nothing stands there."""
+    at = markup.find(b"<?xml ", 1)
+    if at < 0 or at > _PREAMBLE:
+        return None
+    return " ".join(re.sub(r"<[^>]*>", " ", markup[:at].decode("utf-8", "replace")).split())[:200] or "something else"
 
 
 def _refuse_document_type(body: bytes) -> None:

@@ -1,7 +1,8 @@
 <?php
 // Three old one-stop systems on PHP's own SOAP server, for tests: php -S 127.0.0.1:PORT index.php
 // /<system>.php answers calls, /<system>.php?wsdl the WSDL beside this file with the address that was asked. What a test
-// wants to go wrong stands in the file that TROUBLE names, one word: fault, html, warning, half, die, none, huge.
+// wants to go wrong stands in the file that TROUBLE names, one word: fault and crash (inside an operation),
+// html (for the WSDL), page (for an answer), warning (before it), half, die (in mid-answer), drift (the WSDL has changed).
 
 require __DIR__ . '/dossiers.php';
 require __DIR__ . '/systems.php';
@@ -13,7 +14,7 @@ if (!preg_match('#^/(document|encoded|string)\.php$#', $path, $found)) {
 }
 $system = $found[1];
 $trouble = trim((string) @file_get_contents((string) getenv('TROUBLE')));
-if ($_SERVER['REQUEST_METHOD'] === 'GET') {
+if (strtolower((string) parse_url($_SERVER['REQUEST_URI'], PHP_URL_QUERY)) === 'wsdl') {
     header('Content-Type: text/xml; charset=utf-8');
     $wsdl = file_get_contents(__DIR__ . "/$system.wsdl");
     if ($trouble === 'html') {
@@ -25,7 +26,7 @@ if ($_SERVER['REQUEST_METHOD'] === 'GET') {
     }
     exit(str_replace('http://localhost/motcua', "http://{$_SERVER['HTTP_HOST']}", $wsdl));
 }
-if ($trouble === 'html') {
+if ($trouble === 'page') {
     header('Content-Type: text/html; charset=utf-8');
     exit('<html><body><b>Fatal error</b>: Uncaught PDOException: không nối được cơ sở dữ liệu motcua</body></html>');
 }
@@ -45,7 +46,7 @@ if ($trouble === 'half' || $trouble === 'die') {
     echo substr($answer, 0, intdiv(strlen($answer), 2));
     if ($trouble === 'die') {
         flush();
-        posix_kill(getmypid(), SIGKILL);
+        exec('kill -9 ' . getmypid());
     }
     exit;
 }
