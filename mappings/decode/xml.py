@@ -17,6 +17,7 @@ from mappings.decode.source import MAX_DEPTH, MAX_PARTS
 from schemas.errors import UndecodableError
 
 _PREAMBLE = 64 * 1024
+_OPENS, _CLOSES = re.compile(rb"<[A-Za-z]"), re.compile(rb"</|/>")
 _TOO_DEEP = etree.XPath("/" + "/".join("*" * (MAX_DEPTH + 1)))
 
 
@@ -61,10 +62,12 @@ def parse_utf8(body: bytes) -> etree._Element:
 
 def _before(markup: bytes) -> str | None:
     """The text of what an interpreter wrote before the document (PHP's warnings); None where nothing stands there."""
-    at = markup.find(b"<?xml ", 1)
-    if at < 0 or at > _PREAMBLE:
+    at = markup.find(b"<?xml ", 1, _PREAMBLE)
+    before = markup[: max(at, 0)]
+    # A declaration inside an element or a text is another mistake.
+    if not before or b"<![CDATA[" in before or len(_OPENS.findall(before)) != len(_CLOSES.findall(before)):
         return None
-    return " ".join(re.sub(r"<[^>]*>", " ", markup[:at].decode("utf-8", "replace")).split())[:200] or "something else"
+    return " ".join(re.sub(r"<[^>]*>", " ", before.decode("utf-8", "replace")).split())[:200] or "something else"
 
 
 def _refuse_document_type(body: bytes) -> None:
