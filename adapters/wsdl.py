@@ -219,7 +219,8 @@ class Service:
     def _known(self) -> list[str]:
         """The names of the arguments; none where they cannot be told."""
         kind: Any = getattr(self._operation.input.body, "type", None)
-        return [str(name) for name, _ in getattr(kind, "elements", None) or () if name and not name.startswith("_")]
+        parts = [*(getattr(kind, "elements", None) or ()), *(getattr(kind, "attributes", None) or ())]
+        return [str(name) for name, _ in parts if name]
 
     @property
     def _kinds(self) -> dict[str, str]:

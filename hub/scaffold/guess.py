@@ -121,6 +121,7 @@ def guess(
     lacking = tuple(name for name, target in work.known.items() if target.required and name not in filled)
     unmapped = tuple(column for column in sample.columns if column.path not in made_of)
     problems = tuple(_lacking(work, name, kind) for name in lacking)
+    problems += tuple(_wordless(name) for name in work.words if name not in tables)
     return Guesses(kind, tuple(fields), tables, lacking, unmapped, problems)
 
 
@@ -280,6 +281,11 @@ def _words(column: Column) -> dict[str, int]:
 def _codes(name: str, column: Column, told: Mapping[str, int | str]) -> tuple[Code, ...]:
     counted = {**_words(column), **{word: 0 for word in told if word not in _words(column)}}
     return tuple(Code(word, told.get(word, code_of(name, word)), count) for word, count in counted.items())
+
+
+def _wordless(name: str) -> Problem:
+    said = f"--code {name}.…: no column of the sample is {name}"
+    return Problem("unknown-field", said, f"name it by --field {name}=PATH, or leave --code out")
 
 
 def _lacking(work: _Work, name: str, kind: str) -> Problem:

@@ -23,6 +23,7 @@ _ENVELOPES = (
     "{http://schemas.xmlsoap.org/soap/envelope/}Envelope",
     "{http://www.w3.org/2003/05/soap-envelope}Envelope",
 )
+_TOO_MUCH = "the references of the XML would make more of it than is read"
 _NAMES = ("id", f"{{{_ENCODING12}}}id")
 _PLACES = (*_NAMES, "href", f"{{{_ENCODING12}}}ref", f"{{{_ENCODING}}}root")
 
@@ -79,12 +80,13 @@ class _Copies:
         self._weights: dict[etree._Element, tuple[int, int]] = {}
         self._begun: set[etree._Element] = set()
         self._order: list[etree._Element] = []
+        self._looked_at = 0
 
     def make(self) -> None:
         """Weigh everything before anything is copied. Raises: UndecodableError."""
         found = [self._weigh(target, 0) for target in self._references.values()]
         if sum(parts for parts, _ in found) > MAX_PARTS or sum(size for _, size in found) > MAX_BYTES:
-            raise UndecodableError("the references of the XML would make more of it than is read")
+            raise UndecodableError(_TOO_MUCH)
         for target in self._order:
             for reference in self._inside[target]:
                 _fill(reference, self._references[reference])
@@ -103,6 +105,9 @@ class _Copies:
         parts = size = 0
         for one in target.iter():
             parts += 1
+            self._looked_at += 1
+            if self._looked_at > MAX_PARTS:  # each target is copied once at least
+                raise UndecodableError(_TOO_MUCH)
             size += len(one.text or "") + len(one.tail or "") + sum(map(len, map(str, one.attrib.values())))
         for inner in self._inside[target]:
             more, larger = self._weigh(self._references[inner], depth + 1)

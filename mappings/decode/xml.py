@@ -54,8 +54,7 @@ def parse_utf8(body: bytes) -> etree._Element:
         line, column = error.position
         line += body.count(b"\n", 0, len(body) - len(markup))
         raise UndecodableError(f"not well-formed XML: {said}, line {line}, column {column}") from None
-    references.resolve(root, markup)
-    if _TOO_DEEP(root):
+    if _TOO_DEEP(root) or (references.resolve(root, markup) and _TOO_DEEP(root)):
         raise UndecodableError(f"the XML is nested deeper than {MAX_DEPTH} elements")
     return root
 

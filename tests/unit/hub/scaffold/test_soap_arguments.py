@@ -68,6 +68,8 @@ def test_what_words_mean_may_be_told_of_words_that_the_sample_has_not_too() -> N
         ("Đã trả. Xong", 10, 0),
     ]
     assert ("TC", "other", 0) in [(one.word, one.code, one.count) for one in made.tables["applicant_kind"]]
+    lost = guessed(codes={"channel.2": "online"}, constants={"channel": "counter"})
+    assert [problem.message for problem in lost.problems] == ["--code channel.…: no column of the sample is channel"]
     with pytest.raises(ConfigError) as refused:
         guessed(codes={"nubmer.a": "1", "status": "4", "status.Ngủ": "44"})
     assert [problem.rule for problem in refused.value.problems] == ["unknown-field", "unknown-field", "wrong-value"]
