@@ -151,6 +151,8 @@ async def fetch(
         if not mend and url.startswith("https:") and not str(error):
             # With TLS 1.3 a server that misses our certificate says so after the handshake, or just hangs up.
             mend = " — see its log; where it wants to see a certificate, name it in `client_certificate`"
+        elif not mend:
+            mend = " — it was stopped, or died of this very answer: see its log; smaller pages may help"
         raise SourceFault(f"{what}: {_place(url)} broke off: {_said(error)}{mend}") from error
     except (httpx.InvalidURL, httpx.CookieConflict) as error:
         raise SourceFault(f"{what}: the address {url!r} cannot be used: {error}{advice}") from error

@@ -11,7 +11,7 @@ from hub.cli import new_destination
 from hub.cli.new_options import DryRun, Into, Write, named, pairs
 from hub.cli.new_view import tell, tell_json
 from hub.cli.options import DEFAULT_CONFIG, AsJson
-from hub.cli.output import console, counted, fail, guarded, print_json, progress, refuse
+from hub.cli.output import console, counted, fail, guarded, print_json, progress, refuse, warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +54,10 @@ def source(
             help="For the WSDL and the call; the password is NAME_PASSWORD of the environment.",
         ),
     ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option("--endpoint", metavar="URL", help="Where the service is called, if not where its WSDL says."),
+    ] = None,
     each: Annotated[
         str | None, typer.Option("--each", metavar="PATH", help="Which rows are meant, where there are several lists.")
     ] = None,
@@ -67,6 +71,10 @@ def source(
     const: Annotated[
         list[str] | None,
         typer.Option("--const", metavar="FIELD=VALUE", help="A field that is always the same; again for each one."),
+    ] = None,
+    code: Annotated[
+        list[str] | None,
+        typer.Option("--code", metavar="FIELD.WORD=CODE", help="What a word of the system means; again for each one."),
     ] = None,
     url: Annotated[
         str | None,
@@ -112,11 +120,19 @@ def source(
         if operation is None:
             _offer(service, name, wsdl, as_json=as_json)
             return
-    body, told = _recording(sample, service, operation, arguments, call=call, timeout_s=timeout_s, as_json=as_json)
+    body, told = _recording(
+        sample, service, operation, arguments, call=call, endpoint=endpoint, timeout_s=timeout_s, as_json=as_json
+    )
     found = places(body, told, charset=charset)
     place = chosen(found, each, told)
     read_sample = read(body, place)
-    guesses = guess(read_sample, kind, given=pairs(field, "--field"), constants=pairs(const, "--const"))
+    guesses = guess(
+        read_sample,
+        kind,
+        given=pairs(field, "--field"),
+        constants=pairs(const, "--const"),
+        codes=pairs(code, "--code"),
+    )
     summary = agency_name or f"{name}, made from a recorded {place.spec.format.upper()}"
     if guesses.problems:
         if not as_json:
@@ -124,7 +140,18 @@ def source(
         fail(guesses.problems, as_json=as_json)
     place_of_wsdl = _beside(wsdl, into)
     section = _section(
-        name, read_sample, guesses, url, place_of_wsdl, operation, service, arguments, username, agency_name, as_json
+        name,
+        read_sample,
+        guesses,
+        url,
+        place_of_wsdl,
+        operation,
+        service,
+        arguments,
+        endpoint,
+        username,
+        agency_name,
+        as_json,
     )
     draft = _draft(name, body, read_sample, guesses, section, summary, into, rows)
     written = [] if dry_run else _write(draft, into, write=write)
@@ -183,6 +210,7 @@ def _recording(
     arguments: Mapping[str, str],
     *,
     call: bool,
+    endpoint: str | None,
     timeout_s: float,
     as_json: bool,
 ) -> tuple[bytes, str]:
@@ -199,8 +227,11 @@ def _recording(
             said = f"--argument {name}: {operation} has no such argument"
             refuse("wrong-argument", said, nearest(name, taken), as_json=as_json)
         if call and sample is None:
+            if endpoint is None and (caution := service.caution(operation)) is not None:
+                warn(caution)
             with progress(f"calling {operation}"):
-                return service.call(operation, arguments, timeout_s=timeout_s), f"{operation}.xml"
+                body = service.call(operation, arguments, timeout_s=timeout_s, endpoint=endpoint)
+            return body, f"{operation}.xml"
     if sample is None:
         mend = "name a file by --sample" + (", or let --call ask the service" if service is not None else "")
         refuse("no-sample", "there is nothing to learn from", mend, as_json=as_json)
@@ -220,6 +251,7 @@ def _section(
     operation: str | None,
     service: Service | None,
     arguments: Mapping[str, str],
+    endpoint: str | None,
     username: str | None,
     agency_name: str,
     as_json: bool,
@@ -233,8 +265,11 @@ def _section(
             mend = "give the envelope as it came"
             refuse("wrong-sample", f"the answer of a SOAP service is XML, this is {media}", mend, as_json=as_json)
         described = next(one for one in service.operations if one.name == operation)
-        settings: dict[str, Any] = {"wsdl": wsdl, "operation": operation}
+        settings: dict[str, Any] = {"wsdl": wsdl, "operation": operation, **service.settings(operation)}
+        settings |= {} if endpoint is None else {"endpoint": endpoint}
         settings |= since_and_page(described, arguments, guesses)
+        constants = settings.get("arguments", {})
+        settings |= {"arguments": {one: service.value(operation, one, text) for one, text in constants.items()}}
         if username is not None:
             settings |= {"username": username, "password": f"${{{variable(name)}_PASSWORD}}"}
         return soap_section(name, mapping, settings, sample, guesses, agency_name=agency_name)

@@ -6,6 +6,7 @@ platform, of one-stop software, and of what clerks write above the columns of a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from unicodedata import combining, normalize
@@ -81,7 +82,7 @@ SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "note": ("GhiChu", "Note", "Notes", "ThongTinKhac", "YKien"),
         "changed_at": (
             "NgayCapNhat", "ThoiGianCapNhat", "UpdatedAt", "UpdatedDate", "NgaySua", "ModifiedDate", "LastModified",
-            "NgayThayDoi", "CapNhatLuc", "ThoiDiemCapNhat", "LastUpdate", "UpdateTime",
+            "NgayThayDoi", "CapNhatLuc", "ThoiDiemCapNhat", "LastUpdate", "UpdateTime", "CapNhat", "NgayGioCapNhat",
         ),
     },
     "dossier-step.v1": {
@@ -121,6 +122,11 @@ def rank(name: str, kind: str, field: str) -> int | None:
         if spelt in known:
             return known.index(spelt) + 100 * penalty
     return None
+
+
+def turned(path: str) -> str:
+    """A path inside a row with its last name first, `ma donVi` for `donVi/ma`."""
+    return " ".join(reversed(re.split(r"[/.]", path)))
 
 
 def fields_named(name: str) -> Iterator[tuple[str, str]]:

@@ -99,6 +99,8 @@ def places(body: bytes, name: str, *, charset: str = "") -> list[Place]:
     good = [place for place in likely if _decodes(body, place)]
     if not good:
         said = f"no list of rows was found in this {format_.upper()}"
+        if format_ == "xml" and local(tree) not in ("Envelope", "definitions"):
+            said += f", which is <{local(tree)}>: {' '.join(' '.join(map(str, tree.itertext())).split())[:200]!r}"
         mend = "record an answer that has rows: the hub learns from what stands in them"
         raise ConfigError([Problem("no-rows", said, mend, name)])
     return good

@@ -46,8 +46,25 @@ class Service(Protocol):
     @property
     def operations(self) -> Sequence[Operation]: ...
 
-    def call(self, operation: str, arguments: Mapping[str, Any], *, timeout_s: float) -> bytes:
-        """Call an operation; the whole answer as it came. Raises: HubError that says what to mend."""
+    def call(
+        self, operation: str, arguments: Mapping[str, Any], *, timeout_s: float, endpoint: str | None = None
+    ) -> bytes:
+        """Call an operation, at `endpoint` instead of where the description says; the whole answer as it came.
+
+        Raises: HubError that says what to mend.
+        """
+        ...
+
+    def settings(self, operation: str) -> Mapping[str, Any]:
+        """What a source has to be told so that it finds this very operation."""
+        ...
+
+    def value(self, operation: str, argument: str, text: str) -> Any:
+        """A text of the command line as the configuration writes it: whole numbers are numbers."""
+        ...
+
+    def caution(self, operation: str) -> str | None:
+        """What is strange about where the operation is to be called."""
         ...
 
 

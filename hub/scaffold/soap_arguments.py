@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from hub.scaffold.guess import Guesses
 from hub.scaffold.names import fold
 from hub.scaffold.service import Operation
+from hub.scaffold.shapes import dates
 
 _SINCE = ("tungay", "fromdate", "ngaycapnhat", "since", "tuthoidiem", "capnhattu", "startdate", "ngaybatdau", "from")
 _PAGE = ("trang", "page", "pageindex", "pagenumber", "sotrang", "trangso", "pageno")
 _SIZE = ("kichthuoc", "pagesize", "size", "sodong", "limit", "sobanghi", "kichthuoctrang", "rowsperpage")
 _PAGE_SIZE = 50
+_PARTS_OF_ISO = {
+    "yyyy-MM-dd": re.compile(r"\d{4}-\d\d-\d\d"),
+    "yyyy-MM-dd HH:mm:ss": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"),
+    "yyyy-MM-dd'T'HH:mm:ss": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"),
+}
+"""What a service may take of ISO 8601 that does not take the rest."""
 
 
 def since_and_page(operation: Operation, arguments: Mapping[str, str], guesses: Guesses) -> dict[str, Any]:
@@ -24,8 +32,12 @@ def since_and_page(operation: Operation, arguments: Mapping[str, str], guesses: 
     if since is not None and changed is not None:
         written = changed["date"]["format"] if isinstance(changed["date"], dict) else changed["date"]
         kind = next(one.kind for one in operation.arguments if one.name == since)
-        first = written if isinstance(written, str) else written[0]
-        format_ = "iso" if kind.lower() in ("datetime", "date") or "[" in first or first == "excel" else first
+        # As it was given, which was answered; else as rows have it.
+        given_as = _format(arguments[since]) if since in arguments else None
+        first = given_as or (written if isinstance(written, str) else written[0])
+        format_ = "iso" if "[" in first or first == "excel" else first
+        if kind.lower() in ("datetime", "date"):
+            format_ = "iso" if kind.lower() == "datetime" else "yyyy-MM-dd"
         made["since"] = {"argument": since, "format": format_, "overlap_s": 60}
         if since in arguments and (start := _iso(arguments[since], format_)):
             made["since"]["start"] = start
@@ -40,6 +52,16 @@ def since_and_page(operation: Operation, arguments: Mapping[str, str], guesses: 
     if constants:
         made["arguments"] = constants
     return made
+
+
+def _format(text: str) -> str | None:
+    """How a time was given; None for what is no time."""
+    found = dates([text])
+    if found is None or not found.formats:
+        return None
+    if found.formats[0] != "iso":
+        return found.formats[0]
+    return next((one for one, match in _PARTS_OF_ISO.items() if match.fullmatch(text)), "iso")
 
 
 def _iso(text: str, format_: str) -> str | None:

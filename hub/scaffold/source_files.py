@@ -245,7 +245,8 @@ def soap_section(
     rows += [f"        beside: {flow(spec.beside)}"] if spec.beside else []
     changed = _changed(guesses)
     rows += [f"        {key}: {flow(value)}" for key, value in changed.items()]
-    settings = [f"      {key}: {flow(service[key])}" for key in ("wsdl", "operation") if key in service]
+    written = ("wsdl", "import_hosts", "operation", "service", "port", "endpoint")
+    settings = [f"      {key}: {flow(service[key])}" for key in written if key in service]
     settings += [f"      {key}: {scalar(service[key])}" for key in ("username", "password") if key in service]
     if service.get("arguments"):
         settings.append(f"      arguments: {flow(service['arguments'])}  # sent with each call")
