@@ -7,19 +7,19 @@ from typing import Any
 
 from hub.scaffold.guess import Guesses
 from hub.scaffold.names import fold
-from hub.scaffold.service import Operation
+from hub.scaffold.service import Operation, RestOperation
 
-_SINCE = ("tungay", "fromdate", "ngaycapnhat", "since", "tuthoidiem", "capnhattu", "startdate", "ngaybatdau", "from")
-_PAGE = ("trang", "page", "pageindex", "pagenumber", "sotrang", "trangso", "pageno")
-_SIZE = ("kichthuoc", "pagesize", "size", "sodong", "limit", "sobanghi", "kichthuoctrang", "rowsperpage")
-_PAGE_SIZE = 50
+SINCE = ("tungay", "fromdate", "ngaycapnhat", "since", "tuthoidiem", "capnhattu", "startdate", "ngaybatdau", "from")
+PAGE = ("trang", "page", "pageindex", "pagenumber", "sotrang", "trangso", "pageno")
+SIZE = ("kichthuoc", "pagesize", "size", "sodong", "limit", "sobanghi", "kichthuoctrang", "rowsperpage")
+PAGE_SIZE = 50
 
 
 def since_and_page(operation: Operation, arguments: Mapping[str, str], guesses: Guesses) -> dict[str, Any]:
     """`since`, `page` and the constant `arguments` of a soap source."""
     made: dict[str, Any] = {}
     changed = next((one.spec for one in guesses.fields if one.field == "changed_at" and "date" in one.spec), None)
-    since = _named(operation, _SINCE)
+    since = named(operation, SINCE)
     used: set[str] = set()
     if since is not None and changed is not None:
         written = changed["date"]["format"] if isinstance(changed["date"], dict) else changed["date"]
@@ -27,13 +27,13 @@ def since_and_page(operation: Operation, arguments: Mapping[str, str], guesses: 
         first = written if isinstance(written, str) else written[0]
         format_ = "iso" if kind.lower() in ("datetime", "date") or "[" in first or first == "excel" else first
         made["since"] = {"argument": since, "format": format_, "overlap_s": 60}
-        if since in arguments and (start := _iso(arguments[since], format_)):
+        if since in arguments and (start := iso(arguments[since], format_)):
             made["since"]["start"] = start
         used.add(since)
-    page, size = _named(operation, _PAGE), _named(operation, _SIZE)
+    page, size = named(operation, PAGE), named(operation, SIZE)
     if page is not None:
         given = arguments.get(size or "", "")
-        rows = int(given) if given.isdecimal() and 0 < int(given) <= 100_000 else _PAGE_SIZE
+        rows = int(given) if given.isdecimal() and 0 < int(given) <= 100_000 else PAGE_SIZE
         made["page"] = {"argument": page} | ({"size_argument": size, "size": rows} if size else {})
         used |= {page, size or page}
     constants = {name: value for name, value in arguments.items() if name not in used}
@@ -42,7 +42,7 @@ def since_and_page(operation: Operation, arguments: Mapping[str, str], guesses: 
     return made
 
 
-def _iso(text: str, format_: str) -> str | None:
+def iso(text: str, format_: str) -> str | None:
     """A time that was given in a format, as ISO 8601 in Viet Nam."""
     from mappings.converters.date_format import parser
     from schemas.local_time import LOCAL
@@ -54,6 +54,6 @@ def _iso(text: str, format_: str) -> str | None:
     return None if at is None else at.astimezone(LOCAL).isoformat()
 
 
-def _named(operation: Operation, names: tuple[str, ...]) -> str | None:
+def named(operation: Operation | RestOperation, names: tuple[str, ...]) -> str | None:
     by_name = {fold(one.name): one.name for one in operation.arguments}
     return next((by_name[name] for name in names if name in by_name), None)

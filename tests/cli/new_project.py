@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +34,16 @@ def know_agency(code: str = "000.00.15.H59") -> None:
     agencies = Path("agencies.yaml")
     row = f"- {{code: H59.15, name: Sở Thông tin, level: province, aliases: [{code}]}}\n"
     agencies.write_text(agencies.read_text(encoding="utf-8") + row, encoding="utf-8")
+
+
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server on a thread of its own, for the length of a `with`."""
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join(10)

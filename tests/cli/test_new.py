@@ -15,7 +15,7 @@ import pytest
 
 from adapters.sandbox import soap_one_stop
 from adapters.sandbox.twin import running
-from mappings.testing import run
+from tests.cli.new_project import passes, start
 from tests.docs.pages import ROOT
 
 SAMPLES = ROOT / "config/demo/samples"
@@ -24,19 +24,7 @@ DEMO = {"so-y-te": "so-y-te-1.json", "so-tttt": "so-tttt-1.xml", "cau-ngang": "h
 
 @pytest.fixture(autouse=True)
 def project(hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HUB_LEDGER_URL", raising=False)
-    monkeypatch.setenv("PORTAL_URL", "http://127.0.0.1:9")
-    assert hub("init", ".", "--name", "thu").status == 0
-    return tmp_path
-
-
-def passes(hub: Any) -> dict[str, Any]:
-    """The configuration's check; every mapping's test passes too."""
-    told: dict[str, Any] = hub("check", "hub.yaml", "--offline", "--json").json
-    for test in Path("mappings").rglob("*_test.yaml"):
-        assert [result.problems for result in run(test) if not result.ok] == []
-    return told
+    return start(hub, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", DEMO)
