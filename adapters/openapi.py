@@ -65,7 +65,7 @@ class OpenApiService:
         if schema is None:
             return None
         made = self._samples.value(schema)
-        return None if made is None else (orjson.dumps(made), "the schema of the description, with invented values")
+        return None if made is None else (orjson.dumps(made), "the schema of the description")
 
     def call(self, base: str, request: Request, log_in: LogIn, *, timeout_s: float) -> bytes:
         """Raises: SourceFault."""
@@ -151,7 +151,7 @@ class OpenApiService:
 
 def describe(address: str, *, timeout_s: float, auth: tuple[str, str] | None = None) -> OpenApiService:
     """Read a description at an address or in a file; `auth`: user and password (basic). Raises: ConfigError."""
-    if urlsplit(address).scheme in ("http", "https"):
+    if address.lower().startswith(("http://", "https://")):
         log_in = LogIn(*auth) if auth else LogIn()
         try:
             found = asyncio.run(_get(address, _log_in(log_in), timeout_s, MAX_BYTES, "the OpenAPI file"))
@@ -220,24 +220,31 @@ def _whole(value: Any) -> int | None:
 
 def _base(document: Document, address: str) -> str:
     """The address that the paths are below; "" where it is nowhere said."""
+    try:
+        whole = _said_base(document, address)
+        parts = urlsplit(whole)
+        good = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+    except ValueError:  # a host in brackets that is none
+        return ""
+    return whole.rstrip("/") if good else ""
+
+
+def _said_base(document: Document, address: str) -> str:
+    """Raises: ValueError for what is no address."""
     root = document.root
-    remote = address if urlsplit(address).scheme in ("http", "https") else ""
+    remote = address if address.lower().startswith(("http://", "https://")) else ""
     if not document.swagger:
         servers = document.list(root.get("servers"))
         server = document.map(servers[0]) if servers else {}
         url = str(server.get("url") or "/")
         for name, variable in document.map(server.get("variables")).items():
             url = url.replace(f"{{{name}}}", str(document.map(variable).get("default", "")))
-        whole = urljoin(remote, url)
-    else:
-        own = urlsplit(remote)
-        schemes = [one for one in document.list(root.get("schemes")) if one in ("http", "https")]
-        scheme = "https" if "https" in schemes else (schemes or [own.scheme or "http"])[0]
-        host = str(root.get("host") or own.netloc)
-        whole = f"{scheme}://{host}{root.get('basePath') or ''}" if host else ""
-    parts = urlsplit(whole)
-    good = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
-    return whole.rstrip("/") if good else ""
+        return urljoin(remote, url)
+    own = urlsplit(remote)
+    schemes = [one for one in document.list(root.get("schemes")) if one in ("http", "https")]
+    scheme = "https" if "https" in schemes else (schemes or [own.scheme or "http"])[0]
+    host = str(root.get("host") or own.netloc)
+    return f"{scheme}://{host}{root.get('basePath') or ''}" if host else ""
 
 
 def _schemes(document: Document) -> Iterator[Scheme]:

@@ -27,8 +27,8 @@ class SchemaSamples:
     def __init__(self, document: Document) -> None:
         self._document = document
 
-    def value(self, schema: Any, row: int = 0, depth: int = 0, inside: tuple[int, ...] = ()) -> Any:
-        """What stands at a schema in the row `row`; None where the schema goes round. Raises: ConfigError."""
+    def value(self, schema: Any, name: str = "", row: int = 0, depth: int = 0, inside: tuple[int, ...] = ()) -> Any:
+        """What stands at a schema under `name` in the row `row`; None where it goes round. Raises: ConfigError."""
         found = self._document.map(schema)
         if depth > _DEPTH or id(found) in inside:
             return None
@@ -42,14 +42,14 @@ class SchemaSamples:
             properties = merged.get("properties")
             members = properties if isinstance(properties, dict) else {}
             return {
-                str(name): self.value(part, row, depth + 1, inside)
-                for name, part in members.items()
+                str(one): self.value(part, str(one), row, depth + 1, inside)
+                for one, part in members.items()
                 if not self._document.map(part).get("writeOnly")
             }
         if kind == "array":
             items = merged.get("items")
-            return [self.value(items, number, depth + 1, inside) for number in range(self._rows(items))]
-        return _plain(kind, merged, row)
+            return [self.value(items, name, number, depth + 1, inside) for number in range(self._rows(items))]
+        return _plain(kind, merged, name, row)
 
     def merged(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """A schema with those that it is made of (`allOf`), or the first that it may be. Raises: ConfigError."""
@@ -86,7 +86,7 @@ class SchemaSamples:
         return min(_ROWS, max([2, *words]))
 
 
-def _plain(kind: str, schema: Mapping[str, Any], row: int) -> Any:
+def _plain(kind: str, schema: Mapping[str, Any], name: str, row: int) -> Any:
     if kind == "boolean":
         return False
     if kind in ("integer", "number"):
@@ -94,7 +94,9 @@ def _plain(kind: str, schema: Mapping[str, Any], row: int) -> Any:
         return least if isinstance(least, int) and not isinstance(least, bool) and least > row else row + 1
     if kind != "string":
         return None
-    text = _TEXTS.get(str(schema.get("format")), "mẫu {n}").format(n=row + 1, day=row % 28 + 1)
+    written = _TEXTS.get(str(schema.get("format")))
+    # A text of its own for each name, so that nobody takes one for the other.
+    text = f"{name or 'mẫu'} {row + 1}" if written is None else written.format(n=row + 1, day=row % 28 + 1)
     most = schema.get("maxLength")
     return text[:most] if isinstance(most, int) and most > 0 else text
 

@@ -120,8 +120,7 @@ class OpenApiOrigin:
 
         asked = self.asked
         if asked.url is not None:
-            parts = urlsplit(asked.url)
-            if parts.scheme not in _WEB or not parts.hostname or parts.query or parts.fragment:
+            if not _is_base(asked.url):
                 mend = "write an address like https://motcua.example.vn/api"
                 refuse("wrong-value", f"--url {asked.url}: is no base address", mend, as_json=asked.as_json)
             return asked.url.rstrip("/")
@@ -146,3 +145,11 @@ class OpenApiOrigin:
         if self.asked.username is not None:
             return LogIn(self.asked.username, password(self.asked))
         return LogIn(token=os.environ.get(f"{variable(self.asked.name)}_TOKEN") or None)
+
+
+def _is_base(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that hold no address
+        return False
+    return parts.scheme in _WEB and bool(parts.hostname) and not parts.query and not parts.fragment
