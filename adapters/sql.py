@@ -25,7 +25,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -270,13 +269,11 @@ class SqlSource:
         read, size, now = _Read(), 2, datetime.now(UTC)
         with self._database.read(self._lower(stand.since), stand.edge, limit) as page:
             columns = page.columns
-            if len(set(columns)) != len(columns):
-                twice = next(name for name in columns if columns.count(name) > 1)
-                raise SourceFault(f"query: it gives two columns {twice!r} — give each a name of its own with AS")
+            page.distinct()
             moment_at = columns.index(settings.cursor.column)
             key_at = None if settings.key is None else columns.index(settings.key)
             for row in page.rows:
-                made = orjson.dumps({name: row_values.as_json(value) for name, value in zip(columns, row, strict=True)})
+                made = row_values.row(columns, row)
                 if made == stand.before and not read.rows:
                     continue  # the last row of the page before
                 if len(read.rows) >= settings.page:

@@ -20,8 +20,10 @@ from lxml import etree
 from hub.scaffold import shapes
 from hub.scaffold.names import fields_named
 from hub.scaffold.sample import Sample, decoded, step
+from hub.scaffold.workbook import workbook
 from mappings.decode import csv as csv_decoder
 from mappings.decode import json as json_decoder
+from mappings.decode import xlsx as xlsx_decoder
 from mappings.decode import xml as xml_decoder
 from mappings.decode.charset import of_text
 from mappings.decode.source import MAX_BYTES
@@ -167,6 +169,8 @@ def anonymous(body: bytes, sample: Sample, fields: Mapping[str, str], kind: str,
     anonymiser = Anonymiser(fields, kind)
     if spec.format == "csv":
         return _csv(body, sample, anonymiser, rows)
+    if spec.format == "xlsx":
+        return _xlsx(body, sample, anonymiser, rows)
     # Twice: what stands before the name of a person in the document may repeat it.
     _tree(body, sample, anonymiser, rows)
     return _tree(body, sample, anonymiser, rows)
@@ -175,20 +179,33 @@ def anonymous(body: bytes, sample: Sample, fields: Mapping[str, str], kind: str,
 def _csv(body: bytes, sample: Sample, anonymiser: Anonymiser, rows: int) -> bytes:
     spec = sample.place.spec
     table = csv_decoder.parse(body, None, own=spec.charset, delimiter=spec.delimiter, quote=spec.quote, limit=MAX_BYTES)
-    names = table.header
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=spec.delimiter, quotechar=spec.quote, lineterminator="\r\n")
+    writer.writerows([list(table.header), *_cells(table, anonymiser, rows)])
+    return out.getvalue().encode(spec.charset or "utf-8-sig", "replace")
+
+
+def _xlsx(body: bytes, sample: Sample, anonymiser: Anonymiser, rows: int) -> bytes:
+    """A workbook of the one sheet, its header in the row where the mapping looks for it."""
+    spec = sample.place.spec
+    table = xlsx_decoder.parse(body, sheet=spec.sheet, header=spec.header, limit=MAX_BYTES)
+    # A column without a name stays `[D]`, as the mapping calls it, whatever its letter is now.
+    cells = [list(table.header), *_cells(table, anonymiser, rows)]
+    return workbook(sample.place.path, cells, first=spec.header or 1)
+
+
+def _cells(table: csv_decoder.Table, anonymiser: Anonymiser, rows: int) -> list[list[str]]:
+    """The first rows of a table with everything replaced; twice, since a row may repeat a name of a later one."""
     made: list[list[str]] = []
     for _ in range(2):
         made = [
             [
-                anonymiser.value(cell, name, name)
-                for name, cell in zip(_columns(names, line.cells), line.cells, strict=True)
+                cell if cell in xlsx_decoder.ERRORS else anonymiser.value(cell, name, name)
+                for name, cell in zip(_columns(table.header, line.cells), line.cells, strict=True)
             ]
             for line in table.lines[:rows]
         ]
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=spec.delimiter, quotechar=spec.quote, lineterminator="\r\n")
-    writer.writerows([list(names), *made])
-    return out.getvalue().encode(spec.charset or "utf-8-sig", "replace")
+    return made
 
 
 def _columns(names: Sequence[str], cells: Sequence[str]) -> list[str]:

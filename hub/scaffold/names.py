@@ -7,7 +7,7 @@ platform, of one-stop software, and of what clerks write above the columns of a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from unicodedata import combining, normalize
 
@@ -135,6 +135,11 @@ def fields_named(name: str) -> Iterator[tuple[str, str]]:
         for field in fields:
             if rank(name, kind, field) is not None:
                 yield kind, field
+
+
+def count_known(names: Iterable[str]) -> int:
+    """How many of these columns have the name of some field."""
+    return sum(any(True for _ in fields_named(name)) for name in names)
 
 
 def _spellings(name: str) -> Iterator[str]:

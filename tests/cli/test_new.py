@@ -16,6 +16,7 @@ import pytest
 from adapters.sandbox import soap_one_stop
 from adapters.sandbox.twin import running
 from mappings.testing import run
+from tests.cli.new_project import passes, start
 from tests.docs.pages import ROOT
 
 SAMPLES = ROOT / "config/demo/samples"
@@ -24,19 +25,7 @@ DEMO = {"so-y-te": "so-y-te-1.json", "so-tttt": "so-tttt-1.xml", "cau-ngang": "h
 
 @pytest.fixture(autouse=True)
 def project(hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HUB_LEDGER_URL", raising=False)
-    monkeypatch.setenv("PORTAL_URL", "http://127.0.0.1:9")
-    assert hub("init", ".", "--name", "thu").status == 0
-    return tmp_path
-
-
-def passes(hub: Any) -> dict[str, Any]:
-    """The configuration's check; every mapping's test passes too."""
-    told: dict[str, Any] = hub("check", "hub.yaml", "--offline", "--json").json
-    for test in Path("mappings").rglob("*_test.yaml"):
-        assert [result.problems for result in run(test) if not result.ok] == []
-    return told
+    return start(hub, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", DEMO)
@@ -441,3 +430,20 @@ def test_a_destination_that_cannot_be_made_is_said(hub: Any, arguments: tuple[st
     ran = hub("new", "destination", *arguments)
     assert ran.status == 1
     assert said in ran.err
+
+
+def test_a_payload_may_be_xml_a_form_or_a_query(hub: Any) -> None:
+    Path("a.xml").write_text("<HoSo><MaHoSo>H-1</MaHoSo></HoSo>", encoding="utf-8")
+    Path("a.txt").write_text("MaHoSo=H-1", encoding="utf-8")
+    told = hub("new", "destination", "so", "--sample", "a.xml", "--json").json
+    assert (told["format"], told["members"]) == ("xml", {"MaHoSo": "by name"})
+    assert "it has to send xml" in told["section"]
+    told = hub("new", "destination", "ba", "--sample", "a.txt", "--format", "query", "--json", "--dry-run").json
+    assert (told["format"], told["written"]) == ("query", [])
+    for test in Path("mappings").rglob("*_test.yaml"):
+        assert [result.problems for result in run(test) if not result.ok] == []
+    ran = hub("new", "destination", "hai", "--sample", "a.xml", "--adapter", "lgsp", "--write")
+    assert (ran.status, Path("mappings/hai").exists()) == (1, False)
+    assert "the payload is xml, the adapter 'lgsp' sends json [wrong-format]" in ran.err
+    ran = hub("new", "destination", "hai", "--sample", "a.xml", "--format", "yaml")
+    assert "--format yaml: there is no such form [wrong-format] — use one of: json, xml, form, query" in ran.err

@@ -21,8 +21,10 @@ from hub.scaffold.mapping_file import mapping_text
 from hub.scaffold.names import SYNONYMS, fold, rank
 from hub.scaffold.sample import chosen, places, read
 from hub.scaffold.words import WORDS, code_of
+from hub.scaffold.workbook import workbook
 from hub.scaffold.write import with_entry
 from hub.scaffold.yaml_text import flow, key, quoted, scalar
+from mappings.decode import xlsx
 from mappings.load import load
 from mappings.notation import Problems, parse
 from mappings.target import targets
@@ -264,6 +266,25 @@ def test_a_line_of_csv_that_is_too_long_stays_so() -> None:
 @settings(max_examples=150, deadline=None)
 def test_any_csv_does(lines: list[list[str]]) -> None:
     scaffolded("\n".join(";".join(cells) for cells in lines).encode("utf-8", "surrogatepass"), "x.csv")
+
+
+CELLS = st.text(max_size=6) | st.sampled_from(
+    ["43814", "43814.5", "0001", "-1.50", "#N/A", "_x000D_", "[B]", "Số hồ sơ"]
+)
+
+
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=4), min_size=1, max_size=5), st.sampled_from([1, 3]))
+@settings(max_examples=60, deadline=None)
+def test_any_workbook_does(rows: list[list[str]], first: int) -> None:
+    scaffolded(workbook("Hồ sơ", rows, first=first), "x.xlsx")
+
+
+def test_what_is_written_into_a_workbook_is_read_back() -> None:
+    rows = [["a", "b", "c", "d"], ["0001", "43814.5", "-0.25", "1.50"], ["_x0041_", "<&>\x01\n", "#N/A", ""]]
+    table = xlsx.parse(workbook('S "1"', rows, first=3), sheet='S "1"', header=3, limit=1 << 20)
+    assert [list(table.header), *(list(line.cells) for line in table.lines)] == rows
+    assert [line.number for line in table.lines] == [4, 5]
+    assert workbook("x", rows) == workbook("x", rows)
 
 
 TREES = st.recursive(
