@@ -87,7 +87,7 @@ def plain_auth(password: str) -> dict[str, str]:
     return {"type": "login", "path": "/dang-nhap", **client, "token": "token", "expires": "het_han"}
 
 
-PLAIN = Kind(
+GENERIC = Kind(
     "plain",
     plain_portal.create,
     HttpDestination,
@@ -180,7 +180,7 @@ class Stand:
         return Outgoing(1000 + n, "dossier-step.v1", f"{number}|1", number, Mode.EVENT, payload)
 
 
-@pytest.fixture(params=[NATIONAL, PROVINCIAL, PLAIN], ids=lambda kind: kind.name)
+@pytest.fixture(params=[NATIONAL, PROVINCIAL, GENERIC], ids=lambda kind: kind.name)
 def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
     """Each portal."""
     with ExitStack() as stack:
@@ -202,4 +202,4 @@ def provincial_stand(tmp_path: Path) -> Iterator[Stand]:
 @pytest.fixture
 def plain_stand(tmp_path: Path) -> Iterator[Stand]:
     with ExitStack() as stack:
-        yield Stand(PLAIN, tmp_path, stack)
+        yield Stand(GENERIC, tmp_path, stack)
