@@ -74,6 +74,7 @@ OPTIONS: Mapping[str, Any] = {
         "minProperties": 1,
         "maxProperties": 1,
     },
+    "period": {"enum": ["month", "quarter", "year", "any"]},
     "function": {"type": "string", "pattern": "^[^:]+:[^:]+$"},
 }
 """By converter; one that is not here takes anything, and `hub check` looks at it."""

@@ -267,7 +267,7 @@ def test_every_field_of_every_kind_has_a_title() -> None:
         if kind in TITLES:
             assert set(TITLES[kind]) == set(model.model_fields)
             assert all(title(kind, name).vi and title(kind, name).en for name in model.model_fields)
-    assert {"dossier.v1", "dossier-step.v1"} <= set(TITLES)
+    assert {"dossier.v1", "dossier-step.v1", "document.v1", "indicator.v1"} <= set(TITLES)
     assert title("dossier.v1", "strange").vi == "strange"
 
 
