@@ -34,7 +34,7 @@ from hub.sections import Deployment, DestinationSection, SourceSection
 from hub.unknown_codes import unknown_codes
 from hub.validation import Place, secret_places, validate
 from mappings.inbound import InboundMapping
-from mappings.load import CATALOGUE, find, load, names
+from mappings.load import CATALOGUE, PLAIN, find, load, names
 from mappings.notation import nearest
 from mappings.outbound import OutboundMapping
 from schemas.errors import CodeUnknownError, ConfigError, Problem
@@ -278,7 +278,7 @@ class _Check:
         path, named = find(name, (self._draft.folder / "mappings", self._draft.folder))
         portal = named.partition("/")[0]
         destination = self._draft.destinations[str(place[1])]
-        if portal not in portals or not path.is_relative_to(CATALOGUE):
+        if portal == PLAIN or portal not in portals or not path.is_relative_to(CATALOGUE):
             return
         if portal in (destination.adapter, *([] if destination.adapter in portals else [destination.answers])):
             return

@@ -38,7 +38,7 @@ class Document(Record):
     day_field: ClassVar[str | None] = "promulgated_at"
 
     document_id: DocumentId | None = None
-    """DocumentId, where the system has one; see `key`."""
+    """DocumentId, where the system has one; it is not the key, since it may name the agency by another code."""
     agency: Annotated[AgencyCode, _PUBLIC]
     """The sender, who issued it: From/OrganId."""
     code_number: Barless
@@ -67,12 +67,7 @@ class Document(Record):
 
     @property
     def key(self) -> str:
-        """`document_id`; of a system that has none what edXML makes it of: `<agency>,<yyyy/MM/dd>,<number>/<notation>`.
-
-        So a document has one key, whether its system writes that id or leaves it to be made.
-        """
-        if self.document_id is not None:
-            return self.document_id
+        """`<agency>,<yyyy/MM/dd>,<number>/<notation>`: what edXML makes a DocumentId of, with the canonical code."""
         code = self.code_number if self.code_notation is None else f"{self.code_number}/{self.code_notation}"
         return f"{self.agency},{local_date(self.promulgated_at):%Y/%m/%d},{code}"
 

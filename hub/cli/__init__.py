@@ -26,6 +26,7 @@ from hub.cli import (
     init,
     items,
     mapping_tests,
+    mappings,
     new,
     queues,
     recover,
@@ -76,6 +77,7 @@ app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("run", epilog=run.EXAMPLE)(run.run)
 app.command("topology", epilog=topology.EXAMPLE)(topology.topology)
 app.command("map", epilog=mapping.EXAMPLE)(mapping.map_sample)
+app.command("mappings", epilog=mappings.EXAMPLE)(mappings.mappings)
 app.command("test", epilog=mapping_tests.EXAMPLE)(mapping_tests.run_tests)
 app.command("shadow", epilog=shadow.EXAMPLE)(shadow.shadow)
 app.command("try", epilog=trial.EXAMPLE)(trial.try_source)
