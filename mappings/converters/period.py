@@ -46,7 +46,7 @@ def build(options: Marked, setting: Setting) -> Compiled | None:
     def convert(value: Any, scope: Scope) -> str:
         if isinstance(value, datetime):
             return _of_day(value, wanted)
-        found = _read(text_in(value), wanted)
+        found = read(text_in(value), wanted)
         if found is None:
             raise RefusalError(f"is no {'period' if wanted == 'any' else wanted} written like {_EXAMPLES[wanted]}")
         return found
@@ -63,7 +63,7 @@ def _of_day(at: datetime, wanted: str) -> str:
     return month(day.year, day.month) if wanted == "month" else quarter(day.year, (day.month + 2) // 3)
 
 
-def _read(text: str, wanted: str) -> str | None:
+def read(text: str, wanted: str) -> str | None:
     """The period, None where it is none of the sort that is wanted."""
     plain = _fold(text)
     if (alone := _ALONE.fullmatch(plain)) is not None:
