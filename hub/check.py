@@ -270,6 +270,10 @@ class _Check:
             if adapter is not None and mapping.layout.portal not in writes:
                 said = f"{where}: {name} makes {mapping.layout.portal}, the adapter sends {' or '.join(writes)}"
                 self._draft.problem("wrong-format", said, f"write to: {{portal: {writes[0]}}} in the mapping", place)
+            kinds = getattr(adapter, "kinds", None)
+            if kinds is not None and kind not in kinds:
+                said = f"{where}: the portal has no service for {kind}, only for {', '.join(kinds)}"
+                self._draft.problem("unsupported-kind", said, f"take {kind} out, or name another adapter", place)
             self._portal(name, place)
 
     def _portal(self, name: str, place: Place) -> None:
