@@ -169,10 +169,10 @@ def _tell(one: _Known, *, as_json: bool) -> None:
             "" if number else "assumed", Text(said, style="yellow" if told["assumed"] else "", overflow="fold")
         )
     for number, file in enumerate(told["samples"]):
-        table.add_row("" if number else "samples", str(file))
+        table.add_row("" if number else "samples", Text(str(file), overflow="fold"))
     out.print(table)
     arrow = "from" if told["direction"] == "read" else "of"
     grid = Table.grid(padding=(0, 2))
     for name, place in told["fields"].items():
-        grid.add_row(f"  {name}", f"{arrow} {place}" if place else "a constant")
+        grid.add_row(Text(f"  {name}"), Text(f"{arrow} {place}" if place else "a constant", overflow="fold"))
     out.print(grid)
