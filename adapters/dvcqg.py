@@ -82,6 +82,8 @@ class DvcqgDestination:
     Settings: ClassVar[type[BaseModel]] = DvcqgSettings
     summary: ClassVar[str] = "National public service portal: DongBoHoSoMC in batches, CapNhatTienDoHoSoMC, TraCuuHoSo"
     can_look_up = True
+    kinds: ClassVar[tuple[str, ...]] = tuple(_SERVICES)
+    """What it has a service for; an adapter without this attribute takes any kind."""
 
     def __init__(self, settings: DvcqgSettings, context: AdapterContext) -> None:
         """Raises: ConfigError."""

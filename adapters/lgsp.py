@@ -63,6 +63,8 @@ class LgspDestination:
     Settings: ClassVar[type[BaseModel]] = LgspSettings
     summary: ClassVar[str] = "Provincial platform (LGSP): SyncDocument and UpdateDocumentTraces, one record per request"
     can_look_up = False
+    kinds: ClassVar[tuple[str, ...]] = ("dossier.v1", "dossier-step.v1")
+    """What it has a service for; an adapter without this attribute takes any kind."""
     largest = 1
 
     def __init__(self, settings: LgspSettings, context: AdapterContext) -> None:

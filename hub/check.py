@@ -34,7 +34,7 @@ from hub.sections import Deployment, DestinationSection, SourceSection
 from hub.unknown_codes import unknown_codes
 from hub.validation import Place, secret_places, validate
 from mappings.inbound import InboundMapping
-from mappings.load import CATALOGUE, find, load, names
+from mappings.load import CATALOGUE, PLAIN, find, load, names
 from mappings.notation import nearest
 from mappings.outbound import OutboundMapping
 from schemas.errors import CodeUnknownError, ConfigError, Problem
@@ -271,6 +271,10 @@ class _Check:
             if adapter is not None and mapping.layout.portal not in writes:
                 said = f"{where}: {name} makes {mapping.layout.portal}, the adapter sends {' or '.join(writes)}"
                 self._draft.problem("wrong-format", said, f"write to: {{portal: {writes[0]}}} in the mapping", place)
+            kinds = getattr(adapter, "kinds", None)
+            if kinds is not None and kind not in kinds:
+                said = f"{where}: the portal has no service for {kind}, only for {', '.join(kinds)}"
+                self._draft.problem("unsupported-kind", said, f"take {kind} out, or name another adapter", place)
             self._portal(name, place)
 
     def _unfit(self, name: str) -> None:
@@ -289,7 +293,7 @@ class _Check:
         path, named = find(name, (self._draft.folder / "mappings", self._draft.folder))
         portal = named.partition("/")[0]
         destination = self._draft.destinations[str(place[1])]
-        if portal not in portals or not path.is_relative_to(CATALOGUE):
+        if portal == PLAIN or portal not in portals or not path.is_relative_to(CATALOGUE):
             return
         if portal in (destination.adapter, *([] if destination.adapter in portals else [destination.answers])):
             return

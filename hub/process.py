@@ -105,6 +105,7 @@ def candidate_of(
         mapping=versions[record.kind],
         counted=record.counted(),
         no_route=no_route,
+        agency=getattr(record, "agency", None),
     )
 
 

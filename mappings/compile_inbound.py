@@ -47,7 +47,7 @@ def compile_inbound(
     sign = source.value.get("deleted") if source is not None and isinstance(source.value, dict) else None
     if sign is not None:
         deleted = condition(sign, "'deleted'", shape, problems)
-    around = Surroundings("in", targets(model), tables, used, model.time_field, problems)
+    around = Surroundings("in", targets(model), tables, used, model.day_field or model.time_field or "", problems)
     compiled = _fields(fields, model, spec, bool(inner), around)
     ignored = {} if ignore is None or spec is None else compile_ignore(ignore, spec.holds, inner, compiled, problems)
     if len(problems.found) > before or spec is None:

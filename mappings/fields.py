@@ -20,7 +20,7 @@ class Surroundings:
     fields: Mapping[str, Target]
     tables: Mapping[str, Mapping[str, Marked]]
     used: set[str]
-    time_field: str | None
+    day_field: str
     problems: Problems
 
 
@@ -53,7 +53,7 @@ def chain(
             first=number == 0,
             tables=around.tables,
             used=around.used,
-            time_field=around.time_field,
+            day_field=around.day_field,
             problems=around.problems,
             place=place,
         )

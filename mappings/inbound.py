@@ -94,6 +94,10 @@ class InboundMapping:
     """By what a row of the page says that it is deleted at its source; None where it cannot."""
     ignored: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Places of the row that nobody reads on purpose, with the reason; for `mappings.coverage`."""
+    facts: str = field(default="", compare=False)
+    """Where it is known from what the system says or takes, for people; "" where nobody wrote it down."""
+    assumed: tuple[str, ...] = field(default=(), compare=False)
+    """What of it nobody has seen: to be looked at before it goes to work."""
     around: tuple[InField, ...] = field(init=False)
     """The fields whose values stand around the rows."""
     steps: tuple[tuple[str, str | None, Convert | None, bool, bool, Fill], ...] = field(init=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
@@ -23,6 +24,8 @@ from schemas.errors import ConfigError, Problem
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 """The mappings that come with the hub."""
+PLAIN = "plain"
+"""The system of the mappings that write a record under the hub's own names, for whoever takes that: no portal's."""
 TABLES = "tables"
 """The name of folders that hold tables, not mappings."""
 
@@ -60,9 +63,10 @@ def load(name_or_path: str | Path, *, folders: Sequence[Path] = ()) -> Mapping_:
         )
     digest = sha256(text.encode())
     tables = _tables(keys, path, problems, digest.update)
+    facts, assumed = keys.text("facts"), tuple(keys.texts("assumed"))
     used: set[str] = set()
     made = _compile(keys, own or name, digest.hexdigest(), tables, problems, used)
-    keys.done(also=("mapping", "summary", "from", "to", "tables", "fields"))
+    keys.done(also=("mapping", "summary", "facts", "assumed", "from", "to", "tables", "fields"))
     if made is not None:
         for table in sorted(tables.keys() - used):
             written = keys.get("tables")
@@ -72,7 +76,7 @@ def load(name_or_path: str | Path, *, folders: Sequence[Path] = ()) -> Mapping_:
     problems.stop()
     if made is None:
         raise ConfigError([Problem("mapping", "the mapping cannot be compiled", file=str(path), line=keys.line)])
-    return made
+    return replace(made, facts=facts, assumed=assumed)
 
 
 def find(name_or_path: str | Path, folders: Sequence[Path]) -> tuple[Path, str]:

@@ -67,6 +67,10 @@ class OutboundMapping:
     layout: Layout = PLAIN
     places: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Of the members that do not simply stand under their names, where they stand; see `mappings.layout`."""
+    facts: str = field(default="", compare=False)
+    """Where it is known from what the system says or takes, for people; "" where nobody wrote it down."""
+    assumed: tuple[str, ...] = field(default=(), compare=False)
+    """What of it nobody has seen: to be looked at before it goes to work."""
     plain: tuple[tuple[str, str], ...] = field(init=False)
     """Of the members that are a field as it is, their names and the field's."""
     converted: tuple[tuple[str, str, Convert, bool], ...] = field(init=False)

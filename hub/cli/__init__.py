@@ -27,6 +27,7 @@ from hub.cli import (
     init,
     items,
     mapping_tests,
+    mappings,
     new,
     queues,
     recover,
@@ -78,6 +79,7 @@ app.command("run", epilog=run.EXAMPLE)(run.run)
 app.command("adapters", epilog=adapters.EXAMPLE)(adapters.adapters)
 app.command("topology", epilog=topology.EXAMPLE)(topology.topology)
 app.command("map", epilog=mapping.EXAMPLE)(mapping.map_sample)
+app.command("mappings", epilog=mappings.EXAMPLE)(mappings.mappings)
 app.command("test", epilog=mapping_tests.EXAMPLE)(mapping_tests.run_tests)
 app.command("shadow", epilog=shadow.EXAMPLE)(shadow.shadow)
 app.command("try", epilog=trial.EXAMPLE)(trial.try_source)

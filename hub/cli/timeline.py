@@ -22,6 +22,8 @@ from hub.cli.masking import Mask
 from hub.cli.output import clock, lasted, moment
 from hub.ledger.views import DispatchView, Event, Happened, ItemProblem, Revision, Trace
 from schemas.local_time import LOCAL
+from schemas.record import KINDS
+from schemas.titles import noun
 
 STATE_STYLES = {
     "delivered": "green",
@@ -129,12 +131,19 @@ def problem_lines(one: ItemProblem, mask: Mask) -> RenderableType:
     return Group(*lines)
 
 
+_NAMED = ("procedure_name", "name", "type_name")
+"""The fields that say, without naming a person, what a record is about."""
+
+
 def _header(trace: Trace) -> Text:
-    newest = next((r for r in reversed(trace.revisions) if r.kind.startswith("dossier.") and r.content), None)
-    title = Text.assemble(("Dossier ", "bold"), (trace.lane, "bold cyan"))
+    snapshots = [r for r in trace.revisions if r.kind in KINDS and not KINDS[r.kind].event]
+    newest = next((r for r in reversed(snapshots) if r.content), None)
+    what = noun(snapshots[-1].kind).en.capitalize() if snapshots else "Dossier"
+    title = Text.assemble((f"{what} ", "bold"), (trace.lane, "bold cyan"))
     if newest is not None and newest.content is not None:
-        title.append(f"  now {said('status', newest.content.get('status'))}")
-        name = newest.content.get("procedure_name")
+        status = newest.content.get("status")
+        title.append(f"  now {said('status', status)}" if status is not None else "")
+        name = next((newest.content[one] for one in _NAMED if newest.content.get(one)), None)
         title.append(f"\n{name}" if name else "", "dim")
         agency = newest.agency or newest.content.get("agency")
         title.append(f"\n{agency}, from {newest.source}" if agency else "", "dim")

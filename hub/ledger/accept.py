@@ -218,6 +218,7 @@ def counted_columns(c: Candidate) -> tuple[Any, ...]:
     """What the counts need of a record, in the order of the head's last columns."""
     n = c.counted
     if n is None:
-        return (None,) * 6
+        # Routes and people ask for its agency all the same.
+        return (c.agency, *(None,) * 5)
     days = (day and day.isoformat() for day in (n.received_on, n.due_on, n.finished_on))
     return (n.agency, n.procedure, n.status, *days)

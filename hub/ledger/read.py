@@ -324,7 +324,7 @@ class Reader:
         h = t.head.c
         grouped = (
             sa.select(h.agency, h.status, h.due_on, h.finished_on, sa.func.count().label("n"))
-            .where(h.agency.isnot(None))
+            .where(h.agency.isnot(None), h.status.isnot(None))
             .group_by(h.agency, h.status, h.due_on, h.finished_on)
         )
         figures: dict[str, Counter[str]] = defaultdict(Counter)

@@ -45,6 +45,8 @@ class Candidate:
     mapping: str
     counted: Counted | None = None
     no_route: str = ""
+    agency: str | None = None
+    """The agency that the record names; a kind that names none has its dossier's, found elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

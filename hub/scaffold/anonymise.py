@@ -91,9 +91,11 @@ class Anonymiser:
             return self._of(self._kind, mapped, text)
         named = list(fields_named(name))
         if named:
-            # What is personal in any kind is personal here.
+            # What is personal in any kind is personal here; what is none in another kind may be a person's here.
             found = [self._of(kind, field, text) for kind, field in named]
-            return next((one for one in found if one != "kept"), "kept")
+            personal = next((one for one in found if one != "kept"), None)
+            if personal or any(_family(kind) == _family(self._kind) for kind, _ in named):
+                return personal or "kept"
         if _LOG_IN.search(name):
             return "text"
         if shapes.dates([text]) is not None and not text.isdecimal():
@@ -105,8 +107,10 @@ class Anonymiser:
     def _of(self, kind: str, field: str, text: str) -> str:
         if sensitivity(kind_named(kind), field) is not Sensitivity.PERSONAL:
             return "kept"
-        by_field = {"applicant_name": "name", "person": "name", "applicant_phone": "phone", "applicant_id": "digits",
-                    "applicant_email": "email", "applicant_address": "address"}  # fmt: skip
+        by_field = {
+            "applicant_name": "name", "person": "name", "signer_name": "name", "applicant_phone": "phone",
+            "applicant_id": "digits", "applicant_email": "email", "applicant_address": "address",
+        }  # fmt: skip
         return by_field.get(field, "text")
 
     def _made(self, what: str, text: str) -> str:
@@ -117,6 +121,11 @@ class Anonymiser:
             if what in ("name", "phone", "digits", "email", "address") and len(text) >= 4:
                 self._persons[text] = known
         return known
+
+
+def _family(kind: str) -> str:
+    """`dossier` for a dossier and its steps, whose columns stand in one row."""
+    return kind.partition(".")[0].partition("-")[0]
 
 
 def _shape(text: str) -> str:

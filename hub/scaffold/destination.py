@@ -45,6 +45,12 @@ _EXAMPLES: Mapping[str, Any] = {
     "applicant_id": "999000001",
     "person": "Trần Thị Bình",
     "status": 4,
+    "document_id": "H59.15,2026/03/02,45/STTTT-VP",
+    "code_number": "45",
+    "code_notation": "STTTT-VP",
+    "code": "KTXH-0101",
+    "period": "2026-03",
+    "value": "1234.5",
 }
 
 

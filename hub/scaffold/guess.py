@@ -113,6 +113,10 @@ def guess(
             made = _field(work, name, target, tables)
             if made is not None:
                 fields.append(made)
+        elif name == "code_notation" and _both_in_one(work):
+            column = work.taken["code_number"]
+            spec = {"path": column.path, "match": {"pattern": "[^/]+/(.+)", "otherwise": "none"}}
+            fields.append(Guess(name, spec, "as the number, behind its first stroke", column))
         elif name == "agency_level" and "agency" in work.taken:
             column = work.taken["agency"]
             fields.append(Guess(name, {"path": column.path, "agency": "level"}, "as the agency", column))
@@ -123,6 +127,12 @@ def guess(
     problems = tuple(_lacking(work, name, kind) for name in lacking)
     problems += tuple(_wordless(name) for name in work.words if name not in tables)
     return Guesses(kind, tuple(fields), tables, lacking, unmapped, problems)
+
+
+def _both_in_one(work: _Work) -> bool:
+    """Whether the column of a document's number holds its notation too: `45/UBND-VX`."""
+    column = work.taken.get("code_number")
+    return column is not None and "code_notation" not in work.taken and any("/" in str(one) for one in column.filled)
 
 
 def _take_given(work: _Work, given: Mapping[str, str], constants: Mapping[str, str]) -> None:
@@ -260,9 +270,27 @@ def _field(work: _Work, name: str, target: Target, tables: dict[str, tuple[Code,
         spec["int"] = {}
     elif name == "applicant_id":
         spec["text"] = {"remove": " "}
+    elif target.holds is bool:
+        spec["bool"] = {}
+        doubt = "" if _flags(column) else "say which words mean yes and no: docs/mapping.md, bool"
+    elif name == "code_number" and _both_in_one(work):
+        spec["match"] = "([^/]+)(?:/.*)?"
+    elif work.kind == "indicator.v1" and name == "period":
+        sort = shapes.period(column.filled)
+        spec["period"] = sort or "any"
+        doubt = "" if sort else "its values are not read so: docs/mapping.md, period"
+    elif work.kind == "indicator.v1" and name == "value":
+        found = shapes.notation(column.filled)
+        spec["number"] = found[0] if found else "vi"
+        doubt = "" if found else "its values are no numbers in one notation"
+        doubt = "1.234 is a thousand here; it may be one: look at a fraction" if found and found[1] else doubt
     if not column.filled:
         doubt = "no row of the sample has a value here"
     return Guess(name, spec, why, column, doubt)
+
+
+def _flags(column: Column) -> bool:
+    return all(str(value).casefold() in ("true", "false", "1", "0") for value in column.filled)
 
 
 def _date(written: shapes.Dates) -> Any:

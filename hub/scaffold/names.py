@@ -96,6 +96,44 @@ SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "started_at": ("NgayBatDau", "ThoiGianBatDau", "BatDau", "StartDate"),
         "due_at": ("NgayKetThucTheoQuyDinh", "HanXuLy", "Han", "DueDate", "HanHoanThanh"),
     },
+    # Names that say no more than "code", "name" or "value" are left out: in another system they may be a person's.
+    "document.v1": {
+        "document_id": ("MaDinhDanhVanBan", "DocumentId", "MaVanBan", "DocId"),
+        "agency": (
+            "MaDonViBanHanh", "DonViBanHanh", "MaCoQuanBanHanh", "CoQuanBanHanh", "OrganId", "NoiGui", "DonViGui",
+            "CoQuanGui", "MaDonVi", "DonVi",
+        ),
+        "code_number": ("SoVanBan", "SoKyHieu", "SoHieu", "CodeNumber", "SoHieuVanBan", "SoKyHieuVanBan", "SoVB"),
+        "code_notation": ("KyHieu", "KyHieuVanBan", "CodeNotation"),
+        "promulgated_at": ("NgayBanHanh", "PromulgationDate", "NgayVanBan", "NgayKy", "NgayPhatHanh"),
+        "promulgation_place": ("NoiBanHanh", "DiaDanh"),
+        "type_name": ("LoaiVanBan", "TenLoaiVanBan", "HinhThucVanBan", "TypeName", "LoaiVB"),
+        "subject": ("TrichYeu", "TrichYeuVanBan", "TrichYeuNoiDung", "Subject", "NoiDungTrichYeu"),
+        "signer_name": ("NguoiKy", "HoTenNguoiKy", "TenNguoiKy", "SignerName"),
+        "signer_position": ("ChucVuNguoiKy", "ChucDanhNguoiKy", "SignerPosition"),
+        "receivers": ("NoiNhan", "DonViNhan", "ToPlaces", "CoQuanNhan", "DanhSachNoiNhan"),
+        "priority": ("DoKhan", "MucDoKhan", "Priority"),
+        "medium": ("HinhThucGui", "PhuongThucGui", "HinhThucPhatHanh"),
+        "signed": ("KySo", "DaKySo", "ChuKySo", "CoKySo"),
+        "due_at": ("HanTraLoi", "HanXuLy", "DueDate", "ThoiHanTraLoi"),
+        "changed_at": (
+            "NgayCapNhat", "ThoiGianCapNhat", "UpdatedAt", "UpdatedDate", "NgaySua", "ModifiedDate", "LastModified",
+        ),
+    },
+    "indicator.v1": {
+        "code": ("MaChiTieu", "IndicatorCode", "MaSoChiTieu", "IndicatorId", "IDChiTieu"),
+        "name": ("TenChiTieu", "ChiTieu", "IndicatorName"),
+        "period": ("KyBaoCao", "Ky", "Period", "ThangNam", "Thang", "Quy", "Nam", "KyDuLieu", "ThoiKy"),
+        "agency": (
+            "MaDonVi", "DonVi", "MaCoQuan", "CoQuan", "DonViBaoCao", "MaDonViBaoCao", "CoQuanBaoCao", "MaHuyen",
+            "AgencyCode", "TenDonVi", "MaDiaBan", "DiaBan",
+        ),
+        "value": ("GiaTri", "SoLieu", "SoLuong", "IndicatorValue"),
+        "unit": ("DonViTinh", "DVT", "UnitOfMeasure"),
+        "changed_at": (
+            "NgayCapNhat", "ThoiGianCapNhat", "UpdatedAt", "UpdatedDate", "NgaySua", "ModifiedDate", "LastModified",
+        ),
+    },
 }  # fmt: skip
 """By kind of record and field."""
 

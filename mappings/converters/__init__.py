@@ -17,6 +17,7 @@ from mappings.converters import (
     function,
     match,
     number,
+    period,
     replace,
     split,
     table,
@@ -42,6 +43,7 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             replace.CONVERTER,
             decimal_text.CONVERTER,
             working_days.CONVERTER,
+            period.CONVERTER,
             function.CONVERTER,
         )
     }

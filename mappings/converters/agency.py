@@ -4,7 +4,7 @@
     agency: {give: level, on: received_at}         as the register stood on that day
     agency: {give: code, unknown: keep}            what is not known stays as it is; `park` (default), `reject`, `none`
 
-`on` is a field of the record; without it the time of receipt, or the time of the event.
+`on` is a field of the record; without it the time of receipt, of the event or of issue, or the last day of the period.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from mappings.converters.converter import Compiled, Converter, Scope, Setting, t
 from mappings.notation import Keys, Marked, nearest
 from mappings.refusal import MootError, RefusalError
 from schemas.errors import CodeUnknownError
+from schemas.period import last_day
 
 _GIVES = ("code", "level", "name")
 
@@ -26,10 +27,9 @@ def build(options: Marked, setting: Setting) -> Compiled | None:
     keys = Keys(options, "agency", setting.problems)
     give = keys.choice("give", _GIVES, "code")
     unknown = keys.choice("unknown", ("park", "reject", "keep", "none"), "park")
-    usual = "received_at" if "received_at" in setting.fields else setting.time_field or ""
-    on = keys.text("on", usual)
+    on = keys.text("on", setting.day_field)
     keys.done()
-    if on not in setting.fields or setting.fields[on].holds is not datetime:
+    if not setting.tells_day(on):
         times = [name for name, target in setting.fields.items() if target.holds is datetime]
         setting.problems.add("agency", options.line, f"agency: {on!r} is no time of the record", nearest(on, times))
         return None
@@ -40,10 +40,11 @@ def build(options: Marked, setting: Setting) -> Compiled | None:
 
     def convert(value: Any, scope: Scope) -> Any:
         text = value if type(value) is str else text_in(value)
-        day = scope.values.get(on)
-        if day is None:
+        at = scope.values.get(on)
+        if at is None:
             # The row lacks its day, which is a refusal of its own or cannot be helped here.
             raise MootError(f"cannot be looked up without {on}")
+        day = at if isinstance(at, datetime) else last_day(at)
         try:
             agency = scope.agencies.resolve(text, day)
         except CodeUnknownError as error:

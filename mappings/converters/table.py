@@ -6,7 +6,7 @@
     table: {name: releasing, else: 1}              everything that the table does not name
     table: {name: status, on: received_at}         a table with days of validity, as of another time of the record
 
-Where a word has days of validity, it is asked as of the time of receipt, or the time of the event; see `code_table`.
+Where a word has days of validity, it is asked as of the record's own day, as `agency` is; see `code_table`.
 
 Inbound, words match after trimming and NFC. Outbound, the words are the codes of the record's field; a table that lacks
 one of them, and has no `else`, is refused when it is compiled, not when the first such record is due.
@@ -27,6 +27,7 @@ from mappings.converters.converter import Compiled, Convert, Converter, Scope, S
 from mappings.notation import Keys, Marked, Problems, nearest
 from mappings.refusal import MootError, RefusalError
 from schemas.local_time import local_date
+from schemas.period import last_day
 from schemas.spelling import near
 
 _SEARCHED = 300
@@ -37,8 +38,7 @@ _DIGITS = re.compile(r"-?[0-9]{1,18}")
 def build(options: Marked, setting: Setting) -> Compiled | None:
     problems = setting.problems
     unknown, other = "park", None
-    usual = "received_at" if "received_at" in setting.fields else setting.time_field or ""
-    on = usual
+    usual = on = setting.day_field
     if isinstance(options.value, dict):
         keys = Keys(options, "table", problems)
         keys.need("name", "write table: {name: …}")
@@ -61,7 +61,7 @@ def build(options: Marked, setting: Setting) -> Compiled | None:
         word: [(first, last, _value(code, setting, table)) for first, last, code in found]
         for word, found in spans.items()
     }
-    if (dated or on != usual) and (on not in setting.fields or setting.fields[on].holds is not datetime):
+    if (dated or on != usual) and not setting.tells_day(on):
         times = [field for field, target in setting.fields.items() if target.holds is datetime]
         problems.add("table", options.line, f"table: {on!r} is no time of the record", nearest(on, times))
         return None
@@ -115,7 +115,7 @@ def _on_day(spans: Sequence[tuple[date, date, Any]] | None, scope: Scope, on: st
     at = scope.values.get(on)
     if at is None:
         raise MootError(f"cannot be looked up without {on}")
-    day = local_date(at)
+    day = local_date(at) if isinstance(at, datetime) else last_day(at)
     return next((value for first, last, value in spans if first <= day <= last), _MISSING), day
 
 

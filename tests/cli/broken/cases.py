@@ -110,6 +110,15 @@ CASES = [
     case("unknown-mapping", HUB, "[noi-vu/ho-so]", "[noi-vu/ho-soo]", 7, "did you mean 'noi-vu/ho-so'?"),
     case("wrong-direction", HUB, "lgsp/step", "one-stop-rest/step", 24, "name a mapping that has 'from: {record: …}'"),
     case("wrong-kind", HUB, "lgsp/step", "lgsp/dossier", 24, "name a mapping for dossier-step.v1"),
+    case(
+        "unsupported-kind",
+        HUB,
+        "lgsp/step}",
+        "lgsp/step, document.v1: plain/document}",
+        24,
+        "take document.v1 out, or name another adapter",
+        also=("mapping-not-routed",),
+    ),
     case("wrong-portal", HUB, "lgsp/step", "dvcqg/step", 24, "write lgsp/step"),
     case("wrong-format", HUB, "media: xml", "media: csv", 7, "write media: xml"),
     case(

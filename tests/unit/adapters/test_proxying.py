@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from adapters.calling import Broken, Caller, NotSent, Outcome
+from adapters.calling import Caller, NotSent, Outcome
 from adapters.proxying import Proxy
 from hub.answers import Answer
 from tests.support.http_twin import CERTIFICATE, Asked, Told, http_twin

@@ -54,6 +54,13 @@ def test_a_good_row_becomes_a_candidate_with_its_body_and_where_it_goes() -> Non
     assert [records[c.offset_bytes : c.offset_bytes + len(c.body)] for c in (one, two)] == [one.body, two.body]
 
 
+def test_a_kind_that_is_not_counted_keeps_its_agency() -> None:
+    (candidate,) = processed(page(dossier("H59-1"))).candidates
+    assert candidate.agency == "H59.15"
+    (candidate,) = processed(page(step("H59-1"))).candidates
+    assert candidate.agency is None
+
+
 def test_an_event_has_the_time_of_its_own_and_its_dossiers_lane() -> None:
     (candidate,) = processed(page(step("H59-1"))).candidates
     assert (candidate.kind, candidate.lane, candidate.event) == ("dossier-step.v1", "H59-1", True)

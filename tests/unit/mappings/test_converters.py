@@ -28,7 +28,7 @@ def convert(written: str, value: Any, *, field: str = "note", direction: Any = "
     assert isinstance(node.value, dict)
     ((name, options),) = node.value.items()
     tables = {"t": {"có": Marked("yes", 1), "1": Marked("one", 1)}, "s": {"x": Marked(4, 1)}}
-    setting = Setting(direction, field, FIELDS[field], FIELDS, True, True, tables, set(), "changed_at", problems)
+    setting = Setting(direction, field, FIELDS[field], FIELDS, True, True, tables, set(), "received_at", problems)
     compiled = CONVERTERS[name].build(options, setting)
     problems.stop()
     assert compiled is not None
