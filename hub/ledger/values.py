@@ -27,6 +27,16 @@ def from_us(value: int) -> datetime:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Renumbering:
+    """What a row says of a dossier that got another number at its source; `hub.ledger.renumbered` ends the old one."""
+
+    old: str
+    new: str
+    digest: str
+    """By which the ledger finds it again: see `hub.ledger.renumbered.digest`."""
+
+
 @dataclass(slots=True)
 class Candidate:
     """One record that the pure stages accepted; the ledger decides whether it is a revision, a duplicate or stale."""
@@ -45,6 +55,7 @@ class Candidate:
     mapping: str
     counted: Counted | None = None
     no_route: str = ""
+    renumbered: Renumbering | None = None
 
 
 @dataclass(frozen=True, slots=True)

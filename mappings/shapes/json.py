@@ -53,11 +53,13 @@ def follow(value: Any, path: Sequence[str | int]) -> Any:
             return None
         if isinstance(step, str):
             if not isinstance(value, dict):
-                raise RefusalError(f"{kind(value)} where an object with {step!r} was expected", verdict="park")
+                said = f"{kind(value)} where an object with {step!r} was expected"
+                raise RefusalError(said, verdict="park", found=written(value))
             value = value.get(step)
         else:
             if not isinstance(value, list):
-                raise RefusalError(f"{kind(value)} where a list was expected", verdict="park")
+                said = f"{kind(value)} where a list was expected"
+                raise RefusalError(said, verdict="park", found=written(value))
             value = value[step] if step < len(value) else None
     return value
 
@@ -144,5 +146,5 @@ class JsonShape:
 
 def _scalar(value: Any) -> Any:
     if isinstance(value, dict | list):
-        raise RefusalError(f"is {kind(value)}, one value is expected", verdict="park")
+        raise RefusalError(f"is {kind(value)}, one value is expected", verdict="park", found=written(value))
     return value

@@ -24,6 +24,9 @@ View: TypeAlias = dict[str, Any]
 stands there where that is several times; the row itself under "" (no element has that name). Texts, since the garbage
 collector has to look at elements that are kept."""
 
+_TOLD = 5
+"""Of several values so many are quoted."""
+
 _NAME = r"[^\W\d][\w.-]*"
 _SIMPLE = re.compile(rf"(?:\.|{_NAME}(?:/{_NAME})*)?(?:/?@(?P<attribute>{_NAME}))?")
 
@@ -99,7 +102,8 @@ class XmlShape:
                 # In the row itself anything may stand beside; further in, another name is a changed shape.
                 if depth and len(below) != sum(map(len, level)):
                     odd = next(child for element in level for child in element if local(child) != name)
-                    raise RefusalError(f"holds <{local(odd)}>, only <{name}> is expected", verdict="park", path=path)
+                    said = f"holds <{local(odd)}>, only <{name}> is expected"
+                    raise RefusalError(said, verdict="park", path=path, found=told(odd))
                 level = below
             return level
 
@@ -142,8 +146,17 @@ def _shell(element: Element) -> Element:
 
 def _text(element: Element) -> str | None:
     if len(element):
-        raise RefusalError(f"holds <{local(element[0])}>, not text", verdict="park")
+        raise RefusalError(f"holds <{local(element[0])}>, not text", verdict="park", found=told(element))
     return element.text
+
+
+def told(found: Any) -> str:
+    """What was found, as an error quotes it: a text bare, an element as it is written, several one after the other."""
+    if isinstance(found, list):
+        return "; ".join(told(one) for one in found[:_TOLD])
+    if not isinstance(found, etree._Element):
+        return str(found)
+    return etree.tostring(found, encoding="unicode", with_tail=False) if len(found) else (found.text or "").strip()
 
 
 def _child(name: str) -> Callable[[View], Any]:
@@ -152,7 +165,8 @@ def _child(name: str) -> Callable[[View], Any]:
         if value is None or type(value) is str:
             return value
         if type(value) is int:
-            raise RefusalError(f"stands {value} times in the row, so its value is not certain")
+            several = told([child for child in view[""] if local(child) == name])
+            raise RefusalError(f"stands {value} times in the row, so its value is not certain", found=several)
         return _text(value)
 
     return get
@@ -166,7 +180,7 @@ def _descendant(names: tuple[str, ...], attribute: str) -> Callable[[View], Any]
             if not found:
                 return None
             if len(found) > 1:
-                raise RefusalError(f"<{name}> stands {len(found)} times, so the value is not certain")
+                raise RefusalError(f"<{name}> stands {len(found)} times, so the value is not certain", found=told(found))
             element = found[0]
         return element.get(attribute) if attribute else _text(element)
 
@@ -178,7 +192,8 @@ def _by_expression(compiled: etree.XPath) -> Callable[[View], Any]:
         found: Any = compiled(view[""])
         if isinstance(found, list):
             if len(found) > 1:
-                raise RefusalError(f"the path finds {len(found)} values, so which one is not certain")
+                said = f"the path finds {len(found)} values, so which one is not certain"
+                raise RefusalError(said, found=told(found))
             if not found:
                 return None
             found = found[0]

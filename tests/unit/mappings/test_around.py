@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings import InboundMapping, ReadContext, Row, RowOk, read_all
+from mappings import InboundMapping, ReadContext, Row, RowOk, RowRefused, read_all
 from mappings.catalogue import load
 from mappings.origins import of_field, values_at
 from schemas.agency import AgencyRegister
@@ -215,3 +215,44 @@ def test_whatever_stands_around_every_row_is_a_record_or_a_refusal(
         rows = read_all([one], body, None, context)
         assert len(rows) == len(values)
         assert all(isinstance(row, RowOk) or row.error.problems for row in rows)
+
+
+RENUMBERED = "{format: json, within: du_lieu, renumbered: {%s: SO_KIA}}"
+
+
+def test_a_step_under_the_old_number_is_for_nobody_and_one_under_the_new_says_nothing(
+    tmp_path: Path, context: ReadContext
+) -> None:
+    step = {"SO": "1", "LUC": LUC}
+    for way, told in (("to", [("1", "2"), None, None]), ("from", [None, None, None])):
+        one = mapping(tmp_path, RENUMBERED % way, "const: An")
+        rows = rows_of(one, [{**step, "SO_KIA": "2"}, {**step, "SO_KIA": " "}, {**step, "SO_KIA": "1"}], context)
+        assert [row.renumbered if isinstance(row, RowOk) else row.verdict for row in rows] == told
+
+
+def test_a_number_that_is_none_refuses_the_row(tmp_path: Path, context: ReadContext) -> None:
+    one = mapping(tmp_path, RENUMBERED % "to", "const: An")
+    [row] = rows_of(one, [{"SO": "1", "LUC": LUC, "SO_KIA": ["2"]}], context)
+    assert isinstance(row, RowRefused)
+    assert (row.verdict, row.error.path) == ("park", "SO_KIA")
+
+
+def test_a_csv_without_the_column_of_the_other_number_has_changed(tmp_path: Path, context: ReadContext) -> None:
+    one = mapping(tmp_path, "{format: csv, renumbered: {from: SO_CU}}", "const: An")
+    with pytest.raises(UndecodableError, match="the header lacks SO_CU"):
+        read_all([one], CSV, None, context)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("SoCu", "'renumbered' should be a mapping"),
+        ("{}", "'renumbered' should have one of from and to"),
+        ("{from: SoCu, to: SoMoi}", "'renumbered' should have one of from and to"),
+        ("{form: SoCu}", r"unknown key 'form' .* did you mean 'from'\?"),
+        ("{from: 'a b'}", "'a b' is no path"),
+    ],
+)
+def test_what_is_wrong_with_renumbered_is_told(tmp_path: Path, written: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        mapping(tmp_path, f"{{format: json, renumbered: {written}}}", "const: An")
