@@ -51,7 +51,9 @@ def _following(candidates: Sequence[Candidate], source: str, rules: Rulebook) ->
     # What `start_from` left out stays left out, whoever its dossier belongs to, and so does what is no more.
     start_us = rules.start_from_us.get(source)
     old = "" if start_us is None else leaving.before_start(start_us)
-    return [c for c in candidates if c.kind in kinds and not c.no_route.startswith(GONE) and (not old or c.no_route != old)]
+    return [
+        c for c in candidates if c.kind in kinds and not c.no_route.startswith(GONE) and (not old or c.no_route != old)
+    ]
 
 
 def follow(following: Sequence[Candidate], source: str, rules: Rulebook, agencies: Mapping[str, str]) -> None:

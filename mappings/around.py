@@ -20,7 +20,7 @@ from mappings.decode import SourceSpec
 from mappings.document import Finder, finder
 from mappings.notation import Keys, Problems
 from mappings.refusal import RefusalError
-from mappings.shapes.json import kind, written
+from mappings.shapes.json import kind, outline
 from mappings.shapes.path import PathError
 from mappings.shapes.xml import local, told
 
@@ -93,7 +93,7 @@ def _one(value: Any) -> Any:
             raise RefusalError(f"holds <{local(value[0])}>, not text", verdict="park", found=told(value))
         return value.text
     if isinstance(value, dict | list):
-        raise RefusalError(f"is {kind(value)}, one value is expected", verdict="park", found=written(value))
+        raise RefusalError(f"is {kind(value)}, one value is expected", verdict="park", found=outline(value))
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return str(value) if isinstance(value, str) else value

@@ -160,9 +160,7 @@ class InboundMapping:
         if other is None or self.renumbered is None:
             return made
         told = self.renumbered
-        return [
-            replace(row, renumbered=told.of(row.record, other)) if isinstance(row, RowOk) else row for row in made
-        ]
+        return [replace(row, renumbered=told.of(row.record, other)) if isinstance(row, RowOk) else row for row in made]
 
     def _rows(
         self,

@@ -60,7 +60,9 @@ class Renumbering:
         return None if record.event else Renumbered(other, number)
 
 
-def written(node: Marked, number: Marked | None, problems: Problems) -> tuple[Literal["from", "to"], str, Marked] | None:
+def written(
+    node: Marked, number: Marked | None, problems: Problems
+) -> tuple[Literal["from", "to"], str, Marked] | None:
     """The way, the path and, as a field that reads there, what converts it. None where a problem was noted."""
     keys = Keys(node, "'renumbered'", problems)
     said = [way for way in _WAYS if way in keys]

@@ -115,9 +115,7 @@ def accept(tx: Tx, s: Settlement, arrival_id: int) -> Page:
     return page
 
 
-def _renumber(
-    tx: Tx, s: Settlement, page: Page, heads: Mapping[tuple[str, str], _Known]
-) -> list[Renumbering]:
+def _renumber(tx: Tx, s: Settlement, page: Page, heads: Mapping[tuple[str, str], _Known]) -> list[Renumbering]:
     """Give each old number its item, a duplicate where it was told before. Returns those that end now."""
     told = {c.renumbered.digest: c for c in s.candidates if c.renumbered is not None}
     if not told:

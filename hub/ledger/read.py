@@ -19,8 +19,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from hub.ledger import dead_letters
-from hub.ledger import renumbered
+from hub.ledger import dead_letters, renumbered
 from hub.ledger import tables as t
 from hub.ledger.alert_views import AlertHistory, alert_history
 from hub.ledger.answer_codes import AnswerCode, answer_codes

@@ -71,9 +71,9 @@ MANUAL = Entry(
         Tried("number: vi", "1.234.567,50", "1234567.5"),
         Tried("number: en", "1,234.50", "1234.5"),
         Tried("number: {notation: vi, decimals: 0}", "4,0", "4"),
-        Tried("number: {notation: vi, decimals: 1}", "4,25",
-              refused="has 2 digits after the ',', at most 1 are taken"),
+        Tried("number: {notation: vi, decimals: 1}", "4,25", refused="has 2 digits after the ',', at most 1 are taken"),
         Tried("number: vi", "1,234.50", refused="is no number written like 1.234,56"),
+        Tried("number: vi", "1" * 31, refused="has more than 30 digits"),
         Tried("number: vi", 1234.5, "1234.5"),
     ),
     (
@@ -82,8 +82,10 @@ MANUAL = Entry(
     ),
     short="`number: vi` is `number: {notation: vi}`",
     refuses=("reject: another way of writing, too many decimals, more than 30 digits",),
-    notes=("What comes out is text: digits, a dot, no needless zeros. Groups have three digits each, by the notation's "
-           "own sign or a blank. A JSON number is taken as it is.",),
+    notes=(
+        "What comes out is text: digits, a dot, no needless zeros. Groups have three digits each, by the notation's "
+        "own sign or a blank. A JSON number is taken as it is.",
+    ),
 )
 
 CONVERTER = Converter("number", "a decimal number in Vietnamese or English notation", build, MANUAL)

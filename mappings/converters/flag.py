@@ -62,8 +62,14 @@ BOOL_MANUAL = Entry(
     (
         Tried("bool: {}", "1", True, field="content", writing=True),
         Tried("bool: {true: [có, x], false: [không]}", "KHÔNG", False, field="content", writing=True),
-        Tried("bool: {true: [có, x], false: [không]}", "?", field="content", writing=True, verdict="park",
-              refused="is none of the words có, x, không"),
+        Tried(
+            "bool: {true: [có, x], false: [không]}",
+            "?",
+            field="content",
+            writing=True,
+            verdict="park",
+            refused="is none of the words có, x, không",
+        ),
     ),
     (
         Option("true", "texts", "`true`, `1`", "the words for true"),
@@ -79,8 +85,7 @@ PRESENT_MANUAL = Entry(
         Tried("present: {}", "Một cửa", True, field="unit", writing=True),
         Tried("present: {}", None, False, field="unit", writing=True),
         Tried('present: {there: "1", absent: "0"}', None, "0", field="unit", writing=True),
-        Tried("present: {there: 9, absent: 4}, table: status", None, 4, field="status",
-              tables="status: {9: 9, 4: 4}"),
+        Tried("present: {there: 9, absent: 4}, table: status", None, 4, field="status", tables="status: {9: 9, 4: 4}"),
     ),
     (
         Option("there", "a value", "`true`", "what it becomes where there is a value"),

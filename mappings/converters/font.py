@@ -116,4 +116,6 @@ MANUAL = Entry(
     notes=("A text that has letters of Unicode already stays as it is: systems that were converted once hold both.",),
 )
 
-CONVERTER = Converter("font", "Vietnamese text in the codes of an old 8-bit font (TCVN3, VNI) to Unicode", build, MANUAL)
+CONVERTER = Converter(
+    "font", "Vietnamese text in the codes of an old 8-bit font (TCVN3, VNI) to Unicode", build, MANUAL
+)

@@ -98,15 +98,21 @@ _EXAMPLE = """def tidy(value, scope):
 
 MANUAL = Entry(
     (
-        Tried('function: "example_names:tidy"', "  lê thị MAI", "Lê Thị Mai",
-              files={"example_names.py": _EXAMPLE}),
-        Tried('function: "example_names:tidy"', "7", verdict="park", files={"example_names.py": _EXAMPLE},
-              refused="makes the function example_names:tidy fail: ValueError: no name"),
+        Tried('function: "example_names:tidy"', "  lê thị MAI", "Lê Thị Mai", files={"example_names.py": _EXAMPLE}),
+        Tried(
+            'function: "example_names:tidy"',
+            "7",
+            verdict="park",
+            files={"example_names.py": _EXAMPLE},
+            refused="makes the function example_names:tidy fail: ValueError: no name",
+        ),
     ),
     refuses=("park: whatever the function raises, and what the field cannot hold",),
-    notes=("`module:name`, imported when the mapping is read and called with (value, scope); it has to be pure and "
-           "safe in several threads. `scope.values` has the fields that are known by now, `scope.agencies` the "
-           "register. None is no value. In the examples `example_names.py` is the file below.",),
+    notes=(
+        "`module:name`, imported when the mapping is read and called with (value, scope); it has to be pure and "
+        "safe in several threads. `scope.values` has the fields that are known by now, `scope.agencies` the "
+        "register. None is no value. In the examples `example_names.py` is the file below.",
+    ),
 )
 
 CONVERTER = Converter("function", "a Python function, the last resort", build, MANUAL)

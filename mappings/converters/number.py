@@ -51,15 +51,22 @@ MANUAL = Entry(
         Tried("int: {min: 1, max: 4}", "5", refused="is more than 4"),
         Tried("int: {}", "3,5", refused="is no whole number: digits alone are expected"),
         Tried("int: {}", "4", 4, field="status"),
-        Tried("int: {}", "40", field="status", verdict="park",
-              refused="is no code of status; it has 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"),
+        Tried(
+            "int: {}",
+            "40",
+            field="status",
+            verdict="park",
+            refused="is no code of status; it has 1, 2, 3, 4, 5, 6, 7, 8, 9, 10",
+        ),
     ),
     (
         Option("min", "a number", "no limit", "the least that is taken"),
         Option("max", "a number", "no limit", "the most that is taken"),
     ),
-    refuses=("reject: anything but decimal digits with or without a sign; a number beyond the limits",
-             "park: a number that is no code of its field"),
+    refuses=(
+        "reject: anything but decimal digits with or without a sign; a number beyond the limits",
+        "park: a number that is no code of its field",
+    ),
     notes=("A field that holds a whole number needs no converter.",),
 )
 

@@ -55,8 +55,10 @@ MANUAL = Entry(
         Tried('replace: [["không có", ""]]', "không có", field="unit"),
     ),
     refuses=("nothing that is text",),
-    notes=("Pairs of literal texts, all in one go, from left to right; of two that fit at one place the first counts, "
-           "and what was put in is not looked at again.",),
+    notes=(
+        "Pairs of literal texts, all in one go, from left to right; of two that fit at one place the first counts, "
+        "and what was put in is not looked at again.",
+    ),
 )
 
 CONVERTER = Converter("replace", "literal pieces of a text by others", build, MANUAL)

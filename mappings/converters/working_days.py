@@ -88,15 +88,37 @@ def _moved(value: Any, days: int, *, back: bool = False) -> datetime:
 
 MANUAL = Entry(
     (
-        Tried("date: dd/MM/yyyy HH:mm, working_days: {add: 5}", "20/03/2017 09:00", "2017-03-27T02:00:00Z",
-              field="due_at", kind="dossier.v1"),
-        Tried("date: dd/MM/yyyy HH:mm, working_days: {add_from: SoNgay}", "20/03/2017 09:00", "2017-03-22T02:00:00Z",
-              field="due_at", kind="dossier.v1", row={"SoNgay": "2"}),
-        Tried("date: dd/MM/yyyy HH:mm, working_days: {add_from: SoNgay}", "20/03/2017 09:00", field="due_at",
-              kind="dossier.v1", row={"SoNgay": "hai"},
-              refused="is no number of working days, from 0 to 999"),
-        Tried("working_days: {subtract: 2}, date: dd/MM/yyyy", "2017-03-20T02:00:00Z", "16/03/2017", field="due_at",
-              kind="dossier.v1", writing=True),
+        Tried(
+            "date: dd/MM/yyyy HH:mm, working_days: {add: 5}",
+            "20/03/2017 09:00",
+            "2017-03-27T02:00:00Z",
+            field="due_at",
+            kind="dossier.v1",
+        ),
+        Tried(
+            "date: dd/MM/yyyy HH:mm, working_days: {add_from: SoNgay}",
+            "20/03/2017 09:00",
+            "2017-03-22T02:00:00Z",
+            field="due_at",
+            kind="dossier.v1",
+            row={"SoNgay": "2"},
+        ),
+        Tried(
+            "date: dd/MM/yyyy HH:mm, working_days: {add_from: SoNgay}",
+            "20/03/2017 09:00",
+            field="due_at",
+            kind="dossier.v1",
+            row={"SoNgay": "hai"},
+            refused="is no number of working days, from 0 to 999",
+        ),
+        Tried(
+            "working_days: {subtract: 2}, date: dd/MM/yyyy",
+            "2017-03-20T02:00:00Z",
+            "16/03/2017",
+            field="due_at",
+            kind="dossier.v1",
+            writing=True,
+        ),
     ),
     (
         Option("add", "0 to 999", "one of the three", "later, as one-stop shops count: by working hours"),
@@ -104,10 +126,12 @@ MANUAL = Entry(
         Option("add_from", "a place in the row", "one of the three", "later, by the number that stands there"),
     ),
     refuses=("reject: a number of days that is none",),
-    notes=("It takes a time: when reading, `date` stands before it, when writing, behind it. Days are those of the "
-           "national calendar: without weekends, public holidays and the days off in lieu, with the Saturdays that are "
-           "worked instead. With `add`, what is received after closing counts from the next morning. Where `add_from` "
-           "finds nothing there is no value.",),
+    notes=(
+        "It takes a time: when reading, `date` stands before it, when writing, behind it. Days are those of the "
+        "national calendar: without weekends, public holidays and the days off in lieu, with the Saturdays that are "
+        "worked instead. With `add`, what is received after closing counts from the next morning. Where `add_from` "
+        "finds nothing there is no value.",
+    ),
 )
 
 CONVERTER = Converter("working_days", "a time so many working days later or earlier", build, MANUAL)

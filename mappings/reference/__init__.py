@@ -65,7 +65,7 @@ def _entry(entry: Entry) -> Iterator[str]:
     for note in entry.notes:
         yield f"{note}\n"
     if entry.refuses:
-        yield f"Refused: {'; '.join(entry.refuses)}.\n"
+        yield "Refused:\n\n" + "".join(f"- {one}\n" for one in entry.refuses)
     tried = [example for example in entry.examples if isinstance(example, Tried)]
     for writing in (False, True):
         rows = [_tried(example) for example in tried if example.writing is writing]
@@ -95,7 +95,7 @@ def _tried(example: Tried) -> tuple[str, ...]:
     tables = [code(f"tables: {{{example.tables}}}")] if example.tables else []
     tables += [f"{code(name)}: {code(text)}" for name, text in example.files.items() if not name.endswith(".py")]
     if example.refused:
-        told = f"{'parked' if example.verdict == 'park' else 'rejected'}: {example.refused}"
+        told = f"{'parked' if example.verdict == 'park' else 'rejected'}: {code(example.refused)}"
     else:
         told = "no value" if example.becomes is None else code(said(example.becomes))
     return ", ".join([code(example.written), *tables]), ", ".join([given, *others]), told
@@ -107,7 +107,7 @@ def _whole(example: Shown | Written) -> Iterator[str]:
     if isinstance(example, Written):
         yield f"```yaml\n{example.written}\n```\n"
         if example.refused:
-            yield f"refused: {example.refused}\n"
+            yield f"The record is refused: {code(example.refused)}\n"
         else:
             yield f"```text\n{example.body}\n```\n"
         return
@@ -132,9 +132,9 @@ def _cells(rows: Sequence[Sequence[Any]], number: int) -> list[str]:
 
 def _outcome(example: Shown) -> Iterator[str]:
     if example.problem:
-        yield f"The mapping is refused: {example.problem}.\n"
+        yield f"The mapping is refused: {code(example.problem)}\n"
     elif example.undecodable:
-        yield f"The body is refused: {example.undecodable}.\n"
+        yield f"The body is refused: {code(example.undecodable)}\n"
     else:
         lines = [one if isinstance(one, str) else said(one) for one in example.gives]
         yield "gives\n\n```text\n" + "".join(f"{line}\n" for line in lines or ["no rows"]) + "```\n"

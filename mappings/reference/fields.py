@@ -231,8 +231,8 @@ TABLES = Entry(
     ),
     refuses=("the mapping: a word twice on one day, a column or a code that there is not, a day that is none",),
     notes=(
-        "A day is `2020-06-30` or `30/06/2020`. Between the cells stands a comma, a semicolon or a tab, as in the first "
-        "line. What an unknown word does says [`table`](#table).",
+        "A day is `2020-06-30` or `30/06/2020`. Between the cells stands a comma, a semicolon or a tab, as in the "
+        "first line. What an unknown word does says [`table`](#table).",
     ),
 )
 

@@ -39,7 +39,7 @@ JSON = Entry(
     summary="Objects; a name with dots is an object in another",
     options=(
         Option("portal", "`json`", NEEDED, "the form"),
-        Option("empty", "`null`, `text`, `omit`", "`null`", "what an absent value becomes: null, `\"\"`, nothing"),
+        Option("empty", "`null`, `text`, `omit`", "`null`", 'what an absent value becomes: null, `""`, nothing'),
     ),
     examples=(
         Written(
@@ -73,7 +73,7 @@ XML = Entry(
         Written(
             'to: {portal: xml, root: Buoc, namespaces: {"": "urn:b"}, empty: text}\nfields: {Ma: number, Phong: unit}',
             _STEP,
-            '<?xml version=\'1.0\' encoding=\'UTF-8\'?>\n<Buoc xmlns="urn:b"><Ma>H-1</Ma><Phong></Phong></Buoc>',
+            "<?xml version='1.0' encoding='UTF-8'?>\n<Buoc xmlns=\"urn:b\"><Ma>H-1</Ma><Phong></Phong></Buoc>",
         ),
     ),
     refuses=("a text with a character that XML cannot carry",),

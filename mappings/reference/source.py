@@ -49,7 +49,7 @@ XML = Entry(
             "<DanhSach><Buoc><So>H-1</So><So>H-2</So></Buoc><Buoc><So><Ma>1</Ma></So></Buoc></DanhSach>",
             [
                 "rejected: number: stands 2 times in the row, so its value is not certain at So (found 'H-1; H-2')",
-                "parked: number: holds <Ma>, not text at So (found '<So><Ma>1</Ma></So>')",
+                "parked: number: holds <Ma>, not text at So (found '<So><Ma/></So>')",
             ],
             says="what is not certain is refused",
         ),
@@ -92,7 +92,7 @@ JSON = Entry(
             "from: {format: json}\nfields: {number: so}",
             '[{"so": ["H-1", "H-2"]}, {"so": 1.5}, 7]',
             [
-                "parked: number: is a list, one value is expected at so (found '[\"H-1\",\"H-2\"]')",
+                'parked: number: is a list, one value is expected at so (found \'["H-1","H-2"]\')',
                 "rejected: number: is a number with a fraction, or too large to be exact; text is expected at so "
                 "(found '1.5')",
                 "rejected: the row is a number, not an object (found '7')",
@@ -187,7 +187,8 @@ DATASET = Entry(
             "from: {format: xml, dataset: Ho so}\nfields: {number: So}",
             '<r><diffgr:diffgram xmlns:diffgr="urn:schemas-microsoft-com:xml-diffgram-v1"><DS>'
             '<Ho_x0020_so diffgr:id="1"><So>H-1</So></Ho_x0020_so></DS>'
-            '<diffgr:before><Ho_x0020_so diffgr:id="2"><So>H-2</So></Ho_x0020_so></diffgr:before></diffgr:diffgram></r>',
+            '<diffgr:before><Ho_x0020_so diffgr:id="2"><So>H-2</So></Ho_x0020_so></diffgr:before></diffgr:diffgram>'
+            "</r>",
             [{"number": "H-1"}],
             says="a deleted row stands only under `before`",
         ),
@@ -212,7 +213,7 @@ UNWRAP = Entry(
     examples=(
         Shown(
             "from:\n  format: xml\n  unwrap:\n"
-            '    - {path: "//*[local-name()=\'KetQua\']", holds: xml}\n'
+            "    - {path: \"//*[local-name()='KetQua']\", holds: xml}\n"
             "    - {path: /Goi, holds: json, encoding: base64}\n"
             "  within: buoc\n"
             "fields: {number: so}",
@@ -376,8 +377,7 @@ RENUMBERED = Entry(
     ),
     examples=(
         Shown(
-            "from: {format: json, renumbered: {from: so_cu}}\n"
-            "fields: {number: {path: so, text: {case: upper}}}",
+            "from: {format: json, renumbered: {from: so_cu}}\nfields: {number: {path: so, text: {case: upper}}}",
             '[{"so": "h-9", "so_cu": "h-1"}, {"so": "h-2", "so_cu": ""}, {"so": "h-3", "so_cu": "H-3"}]',
             [{"number": "H-9"}, "renumbered: H-1 to H-9", {"number": "H-2"}, {"number": "H-3"}],
             says="the old number goes the way of `number`; an empty or equal one says nothing",
@@ -393,7 +393,7 @@ RENUMBERED = Entry(
     ),
     refuses=("what `number` would refuse",),
     notes=(
-        "The old number ends as `no-route`, \"renumbered to …\", and what waits for a portal under it is discarded with "
+        'The old number ends as `no-route`, "renumbered to …", and what waits for a portal under it is discarded with '
         "that reason; the new one is a dossier like any other. `hub trace` of either names the other.",
     ),
 )

@@ -151,12 +151,16 @@ def _text(element: Element) -> str | None:
 
 
 def told(found: Any) -> str:
-    """What was found, as an error quotes it: a text bare, an element as it is written, several one after the other."""
+    """What was found, as an error quotes it: a text bare, several one after the other, of an element with others in it
+    their names alone, since what is in them may be somebody's."""
     if isinstance(found, list):
         return "; ".join(told(one) for one in found[:_TOLD])
     if not isinstance(found, etree._Element):
         return str(found)
-    return etree.tostring(found, encoding="unicode", with_tail=False) if len(found) else (found.text or "").strip()
+    if not len(found):
+        return (found.text or "").strip()
+    name, inside = local(found), dict.fromkeys(local(child) for child in found)
+    return f"<{name}>{''.join(f'<{one}/>' for one in list(inside)[:_TOLD])}</{name}>"
 
 
 def _child(name: str) -> Callable[[View], Any]:
@@ -180,7 +184,9 @@ def _descendant(names: tuple[str, ...], attribute: str) -> Callable[[View], Any]
             if not found:
                 return None
             if len(found) > 1:
-                raise RefusalError(f"<{name}> stands {len(found)} times, so the value is not certain", found=told(found))
+                raise RefusalError(
+                    f"<{name}> stands {len(found)} times, so the value is not certain", found=told(found)
+                )
             element = found[0]
         return element.get(attribute) if attribute else _text(element)
 

@@ -1,4 +1,4 @@
-"""Dossiers that got another number at their source: the old number ends visibly, each number knows the other (R6, R9)."""
+"""Dossiers that got another number at their source: the old one ends visibly, each knows the other (R6, R9)."""
 
 from __future__ import annotations
 
@@ -84,9 +84,7 @@ def test_r9_7_no_source_ends_a_dossier_of_another_one(bench: Bench) -> None:
     moves(bench, dossier("H59-9"), "H59-1", "H59-9")
     assert numbers(bench, "H59-1") == ((), ())
     [problem] = bench.trace("H59-1").problems
-    assert problem.reason == (
-        "cannot be renumbered to H59-9: it belongs to the source other, which has to tell it"
-    )
+    assert problem.reason == ("cannot be renumbered to H59-9: it belongs to the source other, which has to tell it")
     assert bench.states() == ["queued", "queued"]
 
 

@@ -32,6 +32,8 @@ SOAP = "{format: xml, unwrap: {path: //KetQua, holds: xml}, within: /DanhSach, e
 JSON = "{format: json, within: du_lieu}"
 LUC = "2017-03-20T08:00:00Z"
 ROW = f"<Buoc><SO>H-1</SO><LUC>{LUC}</LUC><PB>P</PB></Buoc>"
+NAMES = "<Buoc><SO/><LUC/><PB/></Buoc>"
+"""What is told of a row that stands where a value was expected: nothing of what is in it."""
 INSIDE = f"<DanhSach ma='7'><DonVi> Sở  </DonVi>{ROW}{ROW}</DanhSach>"
 
 
@@ -95,8 +97,12 @@ def test_a_value_stands_around_the_rows(
     ("inside", "path", "problem"),
     [
         (INSIDE, "MaDonVi", (None, "is required and empty", "reject")),
-        (INSIDE, "//Buoc", (None, "stands 2 times around the rows, so its value is not certain", "reject")),
-        (INSIDE.replace("Sở", "<Ten/>"), "DonVi", (None, "holds <Ten>, not text", "park")),
+        (
+            INSIDE,
+            "//Buoc",
+            (f"{NAMES}; {NAMES}", "stands 2 times around the rows, so its value is not certain", "reject"),
+        ),
+        (INSIDE.replace("Sở", "<Ten/>"), "DonVi", ("<DonVi><Ten/></DonVi>", "holds <Ten>, not text", "park")),
     ],
 )
 def test_what_is_not_certain_is_refused_row_by_row(

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
-from mappings import InboundMapping, OutboundMapping, ReadContext, RefusedRowError, RenderContext, Row, RowOk, read_all
+from mappings import (
+    InboundMapping,
+    OutboundMapping,
+    ReadContext,
+    RefusedRowError,
+    RenderContext,
+    Row,
+    RowOk,
+    converters,
+    read_all,
+)
 from mappings.catalogue import load
-from mappings.converters import CONVERTERS
+from mappings.code_table import COLUMNS
+from mappings.compile_inbound import compile_inbound
+from mappings.compile_outbound import compile_outbound
+from mappings.converters import CONVERTERS, Setting
 from mappings.manual import Entry, Example, Shown, Tried, Written
-from mappings.notation import Keys
+from mappings.notation import Keys, Marked, Problems, parse
 from mappings.reference import entries, page
+from mappings.target import targets
 from schemas.agency import AgencyRegister
 from schemas.errors import ConfigError, UndecodableError
 from schemas.record import KINDS, Record
@@ -51,7 +65,11 @@ NEEDED: dict[str, dict[str, Any]] = {
     },
 }
 """What fills the fields that an example does not name; times by a function, since no constant is one."""
-MOMENTS = "from datetime import UTC, datetime\n\n\ndef moment(value, scope):\n    return datetime(2017, 3, 20, 1, 5, tzinfo=UTC)\n"
+MOMENTS = """from datetime import UTC, datetime
+
+def moment(value, scope):
+    return datetime(2017, 3, 20, 1, 5, tzinfo=UTC)
+"""
 VALUES: dict[str, dict[str, Any]] = {
     "dossier-step.v1": {"number": "H-1", "at": MOMENT, "person": "An", "content": "Nhận", "status": 4},
     "dossier.v1": {
@@ -117,7 +135,9 @@ def reads(example: Shown, folder: Path, *, exact: bool) -> None:
     named = yaml.safe_load(example.written)
     more = {"mapping": "t/m", "to": example.kind}
     head, _, fields = example.written.partition("fields:")
-    filled = {n: one for n, one in NEEDED[example.kind].items() if n not in named["fields"] and n in NEEDED[example.kind]}
+    filled = {
+        n: one for n, one in NEEDED[example.kind].items() if n not in named["fields"] and n in NEEDED[example.kind]
+    }
     if fields.startswith(" {"):
         text = f"{head}fields:{fields.rstrip()[:-1]}{''.join(f', {n}: {json.dumps(v)}' for n, v in filled.items())}}}"
     else:
@@ -194,3 +214,121 @@ def writes(example: Tried | Written, folder: Path) -> None:
 
 def test_the_page_is_what_the_code_makes() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run: hub schema reference docs/mapping-reference.md"
+
+
+def names() -> dict[str, Entry]:
+    return {entry.name: entry for _, entry in LISTED}
+
+
+def shown_in(example: Example) -> str:
+    return " ".join([example.written, *getattr(example, "files", {}).values()])
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_construct_has_an_example_of_each_of_its_options(name: str) -> None:
+    entry = names()[name]
+    assert entry.examples
+    assert entry.summary
+    told = [shown_in(example) for example in entry.examples]
+    lacking = [
+        option.name
+        for option in entry.options
+        if not any(re.search(rf"(?<![\w.]){re.escape(option.name)}\b", one) for one in told)
+    ]
+    assert lacking == []
+
+
+@pytest.mark.parametrize("name", CONVERTERS)
+def test_every_converter_documents_the_options_that_it_asks_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    manual = CONVERTERS[name].manual
+    assert manual is not None, f"{name} says nothing of itself: give its Converter a `manual`"
+    build = CONVERTERS[name].build
+    asked = asked_by(monkeypatch, lambda: build(Marked({}, 1), setting()), also_contains=True)
+    assert {option.name for option in manual.options} == asked
+    refused = [example for example in manual.examples if isinstance(example, Tried) and example.refused]
+    assert bool(refused) is not all(one.startswith("nothing") for one in manual.refuses)
+
+
+def test_every_key_of_a_source_a_field_a_table_and_a_payload_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [entry for part, entry in LISTED if part != "Converters"]
+    listed = {option.name for entry in others for option in entry.options}
+    headings = {name for entry in others for name in re.findall(r"`(\w+)", entry.name)}
+    of_converters = {option.name for part, entry in LISTED if part == "Converters" for option in entry.options}
+    known = asked_by(monkeypatch, all_kinds_of_mappings) | set(COLUMNS)
+    assert known - of_converters - set(CONVERTERS) - listed - headings == set()
+    assert listed - known == set()
+
+
+def asked_by(
+    monkeypatch: pytest.MonkeyPatch, compiling: Callable[[], object], *, also_contains: bool = False
+) -> set[str]:
+    """The keys that the code looks for while it compiles something."""
+    asked: set[str] = set()
+    plain = Keys.get
+
+    def get(keys: Keys, key: str) -> Marked | None:
+        asked.add(key)
+        return plain(keys, key)
+
+    def contains(keys: Keys, key: str) -> bool:
+        asked.add(key)
+        return key in dict(keys)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Keys, "get", get)
+        if also_contains:
+            patched.setattr(Keys, "__contains__", contains)
+        compiling()
+    return asked
+
+
+def setting() -> Setting:
+    fields = targets(KINDS["dossier.v1"])
+    problems = Problems("m.yaml")
+    return Setting("in", "note", fields["note"], fields, True, True, {}, set(), "changed_at", problems)
+
+
+def all_kinds_of_mappings() -> None:
+    """Compile every example, whatever comes of it."""
+    for _, entry in LISTED:
+        for example in entry.examples:
+            text = whole(example).written if isinstance(example, Tried) else example.written
+            problems = Problems("m.yaml")
+            node = parse(f"mapping: t/m\nto: dossier-step.v1\n{text}", problems)
+            node = node or parse(text, problems)
+            if node is None:
+                continue
+            keys = Keys(node, "the mapping", problems)
+            for name in ("mapping", "tables", "summary"):
+                keys.get(name)
+            source = keys.get("from")
+            reading = source is not None and "record" not in cast(dict[str, Marked], source.value)
+            compile_ = compile_inbound if reading else compile_outbound
+            compile_(keys, "t/m", "", {}, problems, set())
+
+
+REFUSED_ELSEWHERE = {
+    "needs the row": "cannot happen: whoever compiles the field gives the row",
+    "is no time, so": "cannot happen where the type is checked, but behind a function",
+    "cannot be counted from": "a year that no calendar has: tests/unit/mappings/test_more_converters.py",
+    "becomes what its field": "what functions give: tests/unit/mappings/test_more_converters.py",
+    "becomes a time without": "as above",
+    ", which no payload": "as above",
+    "cannot be looked up": "a value that depends on one that is refused itself, which is then told",
+}
+"""How the reasons begin that stand in no example."""
+
+
+def test_every_reason_for_which_a_converter_refuses_is_in_an_example() -> None:
+    told = [example.refused for _, entry in LISTED for example in entry.examples if isinstance(example, Tried)]
+    lacking = []
+    for file in sorted(Path(converters.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("RefusalError", "MootError")):
+                continue
+            parts = [one.value for one in ast.walk(node.args[0]) if isinstance(one, ast.Constant)]
+            words = max((part for part in parts if isinstance(part, str)), key=len, default="")
+            known = any(words in one for one in told) or any(words.startswith(one) for one in REFUSED_ELSEWHERE)
+            if words and not known:
+                lacking.append(f"{file.name}:{node.lineno}: {words}")
+    assert lacking == []
