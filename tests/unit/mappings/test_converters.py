@@ -247,8 +247,3 @@ def test_dates_that_are_refused(written: str, value: Any, said: str) -> None:
 def test_dates_that_are_written(written: str, found: Any) -> None:
     at = datetime(2017, 3, 20, 1, 0, 9, 7000, tzinfo=UTC)
     assert convert(f"date: {written}", at, field="due_at", direction="out") == found
-
-
-def test_the_manual_has_a_section_for_every_converter() -> None:
-    manual = (Path(__file__).parents[3] / "docs" / "mapping.md").read_text(encoding="utf-8")
-    assert [name for name in CONVERTERS if f"### `{name}`" not in manual] == []
