@@ -26,6 +26,9 @@ from schemas.record import Record
 MAX_REFUSED = 20_000
 """Refused rows of one body beyond which the whole is refused: the mapping does not fit it, or somebody means harm."""
 
+MAX_REFUSED_BYTES = 128 * 1024 * 1024
+"""As MAX_REFUSED, of their bytes: each carries what the mapping reads of the row around it."""
+
 Fill: TypeAlias = Callable[[Any, Scope], Any]
 """From the view of a row and the scope to the field's value, None for none. Raises: RefusalError."""
 
@@ -387,7 +390,7 @@ def read_all(mappings: Sequence[InboundMapping], body: bytes, charset: str | Non
             documents[mapping.spec] = decoder(mapping.spec)(body, charset)
         mapping.check(documents[mapping.spec])
     rows: list[Row] = []
-    refused = 0
+    refused = refused_bytes = 0
     for index in range(max(len(document.rows) for document in documents.values())):
         made: list[tuple[bool, Row]] = []
         for mapping in applying:
@@ -396,7 +399,12 @@ def read_all(mappings: Sequence[InboundMapping], body: bytes, charset: str | Non
                 event = mapping.model.event
                 for row in mapping.rows(document, index, context, len(made)):
                     made.append((event, row))
-                    refused += type(row) is RowRefused
+                    if type(row) is RowRefused:
+                        refused += 1
+                        refused_bytes += len(row.raw)
+                        if refused_bytes > MAX_REFUSED_BYTES:
+                            said = f"the rows that are refused have more than {MAX_REFUSED_BYTES:,} bytes"
+                            raise UndecodableError(f"{said}, the first: {row.error}")
         if len(made) > 1:
             made.sort(key=_order)
         rows += [row for _, row in made]

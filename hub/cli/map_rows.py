@@ -49,7 +49,12 @@ class Mapped:
     def plain(self) -> dict[str, Any]:
         """For machines."""
         told: dict[str, Any] = {"position": list(self.position), "input": self.input, "key": self.key}
-        parts: dict[str, Any] = {"ends": self.ends or None, "record": self.record, "payload": self.payload, "refused": self.refused}
+        parts: dict[str, Any] = {
+            "ends": self.ends or None,
+            "record": self.record,
+            "payload": self.payload,
+            "refused": self.refused,
+        }
         return told | {name: part for name, part in parts.items() if part is not None}
 
 

@@ -10,7 +10,11 @@ import typer
 from hub.cli.options import AsJson
 from hub.cli.output import console, guarded, print_json, refuse
 
-app = typer.Typer(name="schema", help="JSON Schemas of the YAML files, for editors; the mapping language's reference, for people.", no_args_is_help=True)
+app = typer.Typer(
+    name="schema",
+    help="JSON Schemas of the YAML files, for editors; the mapping language's reference, for people.",
+    no_args_is_help=True,
+)
 
 EXAMPLE = "Example: hub schema export schemas"
 

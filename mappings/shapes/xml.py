@@ -24,6 +24,8 @@ View: TypeAlias = dict[str, Any]
 stands there where that is several times; the row itself under "" (no element has that name). Texts, since the garbage
 collector has to look at elements that are kept."""
 
+_SORTED = 500
+"""The most attributes of an element, and namespaces of a row, that are brought into one order."""
 _TOLD = 5
 """Of several values so many are quoted."""
 
@@ -110,7 +112,13 @@ class XmlShape:
         return rows
 
     def canonical(self, row: Element) -> bytes:
-        return etree.tostring(row, method="c14n", with_tail=False)
+        # It sorts names in a list, so that a million of them would take it a day.
+        if len(row.nsmap) <= _SORTED and all(len(element.attrib) <= _SORTED for element in row.iter()):
+            try:
+                return etree.tostring(row, method="c14n", with_tail=False)
+            except etree.C14NError:
+                pass  # names of namespaces that are no whole address, which old systems do have: xmlns="motcua"
+        return etree.tostring(row, encoding="UTF-8", with_tail=False)
 
     def only(self, view: View, outer: Collection[str], inner: str, part: Element) -> Element:
         row: Element = view[""]
