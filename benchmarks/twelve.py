@@ -3,9 +3,10 @@
     .venv/bin/python -m benchmarks.twelve [--rounds 15]
 
 The bare work is what nobody could leave out: lxml parses, the same XPath is evaluated for each of the twelve fields,
-the model validates values that were converted beforehand, JSON is dumped. The mapping goes from the same bytes to the same
-JSON; it converts four times, looks up two tables and an agency, composes text, and would say of each value why it is
-refused. Once its paths are names, once the very XPath expressions of the bare work, in pages of 500 and of one dossier.
+the model validates values that were converted beforehand, JSON is dumped. The mapping goes from the same bytes to the
+same JSON; it converts three times, looks up three tables and an agency twice, composes text, and would say of each
+value why it is refused. Once its paths are names, once the very XPath expressions of the bare work, in bodies of 500
+dossiers and of one.
 Processor time, the two sides in turn, in one run; `make bench` prints the lines.
 """
 

@@ -13,7 +13,8 @@ from mappings.reference import fields, payload, source
 _HEAD = """# Reference of the mapping language
 
 Every construct with its options, what it refuses, and examples. This page is made from the code, by
-`hub schema reference`, and each example on it is run by a test. [The mapping language](mapping.md) explains them, with whole mappings.
+`hub schema reference`, and each example on it is run by a test. [The mapping language](mapping.md) explains them, with
+whole mappings.
 
 An example in a table is one value: what is written beside the place of a field, what stands at that place, and what the
 field gets. *Rejected* is the sender's fault, *parked* is ours: a mapping, a table or a register has to grow. A refusal

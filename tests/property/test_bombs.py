@@ -12,7 +12,7 @@ from tests.property.bombs import bombs
 
 MEGABYTES = 2000
 """Of address space: for the interpreter, its libraries, all the documents at once, and what reading one takes."""
-WALL_S = 300
+WALL_S = 1200
 """Generous: what is quadratic takes days."""
 ENDS = ("undecodable: ", "reject: ", "park: ", "accepted", "no rows")
 REFUSED_AT_THE_DOOR = (
