@@ -7,9 +7,10 @@ from typing import Any
 
 from hub.ledger.read import open_reader
 from hub.ledger.renumbered import reason_of, told
+from hub.ledger.states import ItemState
 from hub.ledger.values import Renumbering, Settled
 from schemas.record import Counted
-from tests.contract.ledger.bench import Bench, Spec, dossier, step
+from tests.contract.ledger.bench import Bench, Spec, dossier, refused, step
 
 COUNTED = Counted("H59.12", "1.000001", 4, date(2017, 3, 1), None, None)
 
@@ -115,3 +116,15 @@ def test_a_dossier_is_counted_once_under_its_new_number(bench: Bench) -> None:
     assert received() == [2]
     bench.settle(dossier("H59-1", at=9, content="B", counted=COUNTED))
     assert received() == [3], "its source uses the old number again"
+
+
+def test_a_row_that_was_parked_ends_the_old_number_once_it_is_done_again(bench: Bench) -> None:
+    arrival = bench.settle(refusals=[refused(0, "raw", ItemState.PARKED)]).arrival_id
+    for _ in range(2):
+        settlement = bench.settlement(dossier("H59-9"))
+        settlement.candidates[0].renumbered = Renumbering(
+            "H59-1", "H59-9", told("H59-1", "H59-9", bench.ledger.digest_key)
+        )
+        bench.run(bench.ledger.redo(arrival, settlement))
+        assert bench.items() == ["accepted", "no-route"]
+    assert numbers(bench, "H59-1") == (("H59-9",), ())
