@@ -14,8 +14,9 @@ import orjson
 
 from hub.ledger.left_out import before_start
 from hub.ledger.pages import pack
+from hub.ledger.renumbered import RENUMBERED, reason_of, told
 from hub.ledger.states import ItemState
-from hub.ledger.values import Candidate, Refusal, Settlement, SourceLease, to_us
+from hub.ledger.values import Candidate, Refusal, Renumbering, Settlement, SourceLease, to_us
 from hub.ports import Arrival
 from hub.rulebook import Rulebook
 from mappings import read_all
@@ -26,6 +27,8 @@ from schemas.record import Record
 DIGEST_BYTES = 16
 DELETED = "deleted at its source"
 """Why the record of a row that says so goes to nobody."""
+GONE = (DELETED, RENUMBERED)
+"""How the reasons begin of what no route can change: the source itself says that it is no more."""
 KEY_LIMIT = 300
 """Characters: no key of a record is longer, and an index of PostgreSQL takes no more than some thousand bytes."""
 
@@ -62,7 +65,12 @@ def process(arrival: Arrival, rules: Rulebook, lease: SourceLease, digest_key: b
             to = rules.route(arrival.source, *way)
             routed[way] = to, "" if to else rules.no_route(arrival.source, *way)
         to, nobody = ((), DELETED) if row.deleted else routed[way]
+        moved = row.renumbered
+        if moved is not None and moved.old == record.lane:
+            to, nobody = (), nobody if row.deleted else reason_of(moved.new)
         candidate = candidate_of(row, to, nobody, versions, digest_key, offset)
+        if moved is not None and not record.event and not row.deleted:
+            candidate.renumbered = Renumbering(moved.old, moved.new, told(moved.old, moved.new, digest_key))
         candidates.append(candidate)
         bodies.append(candidate.body)
         offset += len(candidate.body)

@@ -167,6 +167,12 @@ def _source() -> dict[str, Any]:
             },
             "header": {"type": "integer", "minimum": 1, "description": "The row that names the columns."},
             "deleted": {**_when(), "description": "Where it holds, the row is deleted at its source."},
+            "renumbered": {
+                **_object({"from": _TEXT, "to": _TEXT}),
+                "minProperties": 1,
+                "maxProperties": 1,
+                "description": "The place of the old number, or of the new one, where a dossier got another number.",
+            },
             "inner": {"type": "string", "description": "Rows inside each row."},
             "beside": {**_texts(), "description": "What else may stand beside the rows."},
             "namespaces": {"type": "object", "additionalProperties": {"type": "string"}},

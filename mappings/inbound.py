@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from math import inf
 from typing import Any, NamedTuple, TypeAlias
@@ -16,6 +16,7 @@ from mappings.converters import Convert, Scope
 from mappings.decode import SourceSpec
 from mappings.document import Document, decoder
 from mappings.refusal import MootError, RefusalError
+from mappings.renumbering import Renumbering
 from mappings.rows import ReadContext, RefusedRowError, Row, RowOk, RowRefused, shown
 from mappings.shapes import Getter, shape_of
 from mappings.whence import Condition
@@ -24,6 +25,9 @@ from schemas.record import Record
 
 MAX_REFUSED = 20_000
 """Refused rows of one body beyond which the whole is refused: the mapping does not fit it, or somebody means harm."""
+
+MAX_REFUSED_BYTES = 128 * 1024 * 1024
+"""As MAX_REFUSED, of their bytes: each carries what the mapping reads of the row around it."""
 
 Fill: TypeAlias = Callable[[Any, Scope], Any]
 """From the view of a row and the scope to the field's value, None for none. Raises: RefusalError."""
@@ -92,6 +96,8 @@ class InboundMapping:
     """`inner`, compiled: from the view of a row to the rows inside it; None where there is no `inner`."""
     deleted: Condition | None = None
     """By what a row of the page says that it is deleted at its source; None where it cannot."""
+    renumbered: Renumbering | None = None
+    """By what a row of the page says that its dossier got another number; None where it cannot."""
     ignored: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Places of the row that nobody reads on purpose, with the reason; for `mappings.coverage`."""
     facts: str = field(default="", compare=False)
@@ -133,6 +139,7 @@ class InboundMapping:
             # Once each: two fields may read one column.
             read = [path for f in self.fields for path in f.paths]
             read += self.deleted.paths if self.deleted is not None else ()
+            read += [self.renumbered.path] if self.renumbered is not None else []
             lacking = list(dict.fromkeys(path for path in read if path not in document.columns))
             if lacking:
                 has = shown(", ".join(document.columns))
@@ -148,14 +155,31 @@ class InboundMapping:
 
     def rows(self, document: Document, index: int, context: ReadContext, first: int = 0) -> list[Row]:
         """The rows that one row of the page makes, at positions (index, first), (index, first + 1) and so on."""
-        shape = document.shape
         try:
             view = document.view(index)
             inside = self.parts(view) if self.parts is not None else ()
             deleted = self.deleted is not None and self.deleted.holds(view)
+            scope = Scope(context.agencies, {}, self._around(document, context.label) if self.around else None)
+            other = None if self.renumbered is None else self.renumbered.other(view, scope)
         except RefusalError as error:
             return [self._unread(error, (index, first), self._place(document, index))]
-        scope = Scope(context.agencies, {}, self._around(document, context.label) if self.around else None)
+        made = self._rows(document, index, view, inside, scope, first, deleted)
+        if other is None or self.renumbered is None:
+            return made
+        told = self.renumbered
+        return [replace(row, renumbered=told.of(row.record, other)) if isinstance(row, RowOk) else row for row in made]
+
+    def _rows(
+        self,
+        document: Document,
+        index: int,
+        view: Any,
+        inside: Sequence[Any],
+        scope: Scope,
+        first: int,
+        deleted: bool,
+    ) -> list[Row]:
+        shape = document.shape
         if self.parts is None:
             record = self._quickly(view, view, scope)
             if record is not None:
@@ -285,7 +309,7 @@ class InboundMapping:
                 found = field.get(view)
             except RefusalError:
                 found = None
-        path = field.path
+        path = error.path or field.path
         if self.inner and path and not field.outer:
             path = f"{self.inner}{'/' if self.spec.holds == 'xml' else '.'}{path}"
         return RefusedValueError(
@@ -370,7 +394,7 @@ def read_all(mappings: Sequence[InboundMapping], body: bytes, charset: str | Non
             documents[mapping.spec] = decoder(mapping.spec)(body, charset)
         mapping.check(documents[mapping.spec])
     rows: list[Row] = []
-    refused = 0
+    refused = refused_bytes = 0
     for index in range(max(len(document.rows) for document in documents.values())):
         made: list[tuple[bool, Row]] = []
         for mapping in applying:
@@ -379,7 +403,12 @@ def read_all(mappings: Sequence[InboundMapping], body: bytes, charset: str | Non
                 event = mapping.model.event
                 for row in mapping.rows(document, index, context, len(made)):
                     made.append((event, row))
-                    refused += type(row) is RowRefused
+                    if type(row) is RowRefused:
+                        refused += 1
+                        refused_bytes += len(row.raw)
+                        if refused_bytes > MAX_REFUSED_BYTES:
+                            said = f"the rows that are refused have more than {MAX_REFUSED_BYTES:,} bytes"
+                            raise UndecodableError(f"{said}, the first: {row.error}")
         if len(made) > 1:
             made.sort(key=_order)
         rows += [row for _, row in made]

@@ -147,6 +147,10 @@ def _header(trace: Trace) -> Text:
         title.append(f"\n{name}" if name else "", "dim")
         agency = newest.agency or newest.content.get("agency")
         title.append(f"\n{agency}, from {newest.source}" if agency else "", "dim")
+    for number in trace.renumbered_to:
+        title.append(f"\nrenumbered to {number}: hub trace {number} goes on", "yellow")
+    for number in trace.renumbered_from:
+        title.append(f"\nrenumbered from {number}: hub trace {number} has what was before", "yellow")
     return title
 
 

@@ -19,7 +19,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from hub.ledger import dead_letters
+from hub.ledger import dead_letters, renumbered
 from hub.ledger import tables as t
 from hub.ledger.alert_views import AlertHistory, alert_history
 from hub.ledger.answer_codes import AnswerCode, answer_codes
@@ -320,11 +320,14 @@ class Reader:
 
     @_question
     def report(self, today: date) -> list[AgencyFigures]:
-        """The figures of every agency, by the newest accepted revision of each dossier; the name is the code."""
+        """The figures of every agency, by the newest accepted revision of each dossier; the name is the code.
+
+        What goes on under another number is counted there alone.
+        """
         h = t.head.c
         grouped = (
             sa.select(h.agency, h.status, h.due_on, h.finished_on, sa.func.count().label("n"))
-            .where(h.agency.isnot(None), h.status.isnot(None))
+            .where(h.agency.isnot(None), h.status.isnot(None), h.key.not_in(renumbered.ended()))
             .group_by(h.agency, h.status, h.due_on, h.finished_on)
         )
         figures: dict[str, Counter[str]] = defaultdict(Counter)

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from hub.ledger import renumbered
 from hub.ledger import tables as t
 from hub.ledger.deeds import deeds
 from hub.ledger.pages import unpack
@@ -34,7 +35,8 @@ def trace(connection: sa.Connection, key: str) -> Trace:
     mine = sa.or_(sa.and_(h.key == lane, h.lane == lane), sa.and_(h.lane == lane, h.lane != h.key))
     heads = connection.execute(sa.select(t.head).where(mine).order_by(h.id)).all()
     problems = _problems(connection, {key, lane})
-    if not heads and not problems:
+    before = renumbered.old_numbers(connection, lane)
+    if not heads and not problems and not before:
         raise KeyError(key)
     revisions = _revisions(connection, heads)
     dispatches = _dispatches(connection, [row.id for row in heads])
@@ -52,6 +54,10 @@ def trace(connection: sa.Connection, key: str) -> Trace:
         dispatches=[_dispatch(row, dispatches) for row in dispatches],
         events=sorted(events, key=lambda event: (event.at, _ORDER[event.what])),
         problems=problems,
+        renumbered_to=tuple(
+            dict.fromkeys(new for one in problems if one.key == lane and (new := renumbered.new_number(one.reason)))
+        ),
+        renumbered_from=before,
     )
 
 
@@ -337,8 +343,18 @@ def item_problem(row: Any) -> ItemProblem:
         value=first.get("value"),
         key=row.key,
         kind=row.kind or None,
-        mend=_MENDS[row.state],
+        mend=_mend(row.state, row.reason),
     )
+
+
+def _mend(state: str, reason: str | None) -> str:
+    new = renumbered.new_number(reason)
+    if new is not None:
+        return f"nothing: it goes on as {new}, see `hub trace {new}`"
+    return _GONE if reason == "deleted at its source" else _MENDS[state]
+
+
+_GONE = "nothing: its source says that it is no more"
 
 
 _MENDS: Mapping[str, str] = {

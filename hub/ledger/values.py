@@ -27,6 +27,16 @@ def from_us(value: int) -> datetime:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Renumbering:
+    """What a row says of a dossier that got another number at its source; `hub.ledger.renumbered` ends the old one."""
+
+    old: str
+    new: str
+    digest: str
+    """By which the ledger finds it again: see `hub.ledger.renumbered.digest`."""
+
+
 @dataclass(slots=True)
 class Candidate:
     """One record that the pure stages accepted; the ledger decides whether it is a revision, a duplicate or stale."""
@@ -47,6 +57,7 @@ class Candidate:
     no_route: str = ""
     agency: str | None = None
     """The agency that the record names; a kind that names none has its dossier's, found elsewhere."""
+    renumbered: Renumbering | None = None
 
 
 @dataclass(frozen=True, slots=True)

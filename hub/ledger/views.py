@@ -161,6 +161,10 @@ class Trace:
     events: Sequence[Event]
     """In the order of time."""
     problems: Sequence[ItemProblem] = ()
+    renumbered_to: tuple[str, ...] = ()
+    """The numbers that the dossier has now, where its source gave it another one."""
+    renumbered_from: tuple[str, ...] = ()
+    """The numbers that it had before."""
 
 
 # --- queues -----------------------------------------------------------------------------------------------------------

@@ -321,7 +321,7 @@ def _lacking(work: _Work, name: str, kind: str) -> Problem:
     told = work.taken.get(name)
     if told is not None:
         said = f"{kind} needs {name}, and no format reads the values of {told.path}: {told.filled[:2]!r}"
-        return Problem("no-format", said, "write its `date` by hand: docs/mapping.md has the letters")
+        return Problem("no-format", said, "write its `date` by hand: docs/mapping-reference.md has the letters")
     listed = ", ".join([column.path for column in work.free() if column.filled][:8])
     value = target.members[0] if target.members else "…"
     mend = f"name it by --field {name}=PATH{f' (there are {listed})' if listed else ''}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
+from mappings.manual import Entry
 from mappings.notation import Marked, Problems
 from mappings.refusal import RefusalError
 from mappings.target import Target
@@ -92,6 +93,8 @@ class Converter:
     name: str
     summary: str
     build: Callable[[Marked, Setting], Compiled | None]
+    manual: Entry | None = None
+    """What docs/mapping-reference.md says of it; a test fails for one that has none."""
 
 
 def text_in(value: Any) -> str:

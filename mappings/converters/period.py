@@ -16,6 +16,7 @@ from typing import Any
 from unicodedata import combining, normalize
 
 from mappings.converters.converter import Compiled, Converter, Scope, Setting, text_in
+from mappings.manual import NEEDED, Entry, Option, Tried
 from mappings.notation import Keys, Marked
 from mappings.refusal import RefusalError
 from schemas.local_time import local_date
@@ -96,4 +97,34 @@ def _fold(text: str) -> str:
     return " ".join("".join(sign for sign in plain if not combining(sign)).split())
 
 
-CONVERTER = Converter("period", "a month, a quarter or a year", build)
+MANUAL = Entry(
+    (
+        Tried("period: month", "Tháng 3/2026", "2026-03"),
+        Tried("period: month", "202603", "2026-03"),
+        Tried("period: quarter", "Quý I năm 2026", "2026-Q1"),
+        Tried("period: quarter", "1/2026", "2026-Q1"),
+        Tried("period: year", "Năm 2026", "2026"),
+        Tried("period: any", "T3.2026", "2026-03"),
+        Tried("period: any", "3/2026", refused="is no period written like Tháng 3/2026 or Quý I/2026"),
+        Tried("period: month", "13/2026", refused="is no month written like 3/2026"),
+        Tried("date: dd/MM/yyyy, period: month", "31/03/2026", "2026-03"),
+        Tried(
+            "date: dd/MM/yyyy, period: any",
+            "31/03/2026",
+            verdict="park",
+            refused="is a day; say whether its month, quarter or year is meant",
+        ),
+    ),
+    (Option("period", "`month`, `quarter`, `year`, `any`", NEEDED, "which of them it is; written alone"),),
+    refuses=(
+        "reject: what is not written like one; with `any` what does not say by a word which it is, like 3/2026",
+        "park: a day, with `any`",
+    ),
+    notes=(
+        "Behind `date` it is the month, the quarter or the year of that day.",
+        "The periods are those of [indicators](glossary.md#fields-of-indicatorv1).",
+        'Of several columns: `{join: {parts: [LoaiKy, Ky, Nam], with: " "}, period: any}` for Quý, I, 2026.',
+    ),
+)
+
+CONVERTER = Converter("period", "a month, a quarter or a year", build, MANUAL)

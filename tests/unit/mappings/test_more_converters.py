@@ -253,7 +253,7 @@ def test_the_number_of_days_may_stand_in_the_row(stands: Any, found: Any) -> Non
 def test_a_number_of_days_that_is_none_is_refused(stands: Any) -> None:
     built = compiled("working_days: {add_from: so_ngay}", field="due_at", first=False)
     assert built.with_beside is not None
-    with pytest.raises(RefusalError, match="from 0 to 999 at so_ngay") as refused:
+    with pytest.raises(RefusalError, match="is no number of working days, from 0 to 999") as refused:
         built.with_beside(MONDAY, SCOPE, stands)
     assert refused.value.found == stands
 
