@@ -14,7 +14,7 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any
 
@@ -85,6 +85,7 @@ class App:
         self.answers: dict[str, AnswerTable] = {}
         self.ingests: list[Ingest] = []
         self.delivers: list[Deliver] = []
+        self._daily: Daily | None = None
         self._opened = self._stopping = False
         self._good_until_s = _steady_s() + SURE_S
 
@@ -201,8 +202,8 @@ class App:
                 running.append(tasks.create_task(self._mend()))
                 running += [tasks.create_task(self._alive(f"source {i.name}", i.run)) for i in self.ingests]
                 if (section := self.deployment.agency_files) is not None:
-                    daily = Daily(self.ledger, self.deployment, section, self.rules, self.ledger.tell)
-                    running.append(tasks.create_task(self._alive("agencies' error files", daily.run)))
+                    self._daily = Daily(self.ledger, self.deployment, section, self.rules, self.ledger.tell)
+                    running.append(tasks.create_task(self._alive("agencies' error files", self._daily.run)))
             if "relay" in self.roles:
                 telling = Telling(self.ledger, self.deployment.mail, self.deployment.alerts, wall_us)
                 running.append(tasks.create_task(self._alive("telling people", telling.run)))
@@ -251,6 +252,26 @@ class App:
                 except LedgerFault:
                     table.unknown.give_back(seen)
                     raise
+
+    async def renew(self, rules: Rulebook) -> None:
+        """Let all that is processed and rendered from now on go by other rules; between two pages of each source, and
+        for all of them at once. Then what was parked is done again with them.
+
+        `rules` name the same sources and destinations as before: a register was mended, nothing else.
+        """
+        async with AsyncExitStack() as between:
+            for ingest in self.ingests:
+                await between.enter_async_context(ingest.page)
+            self.rules = rules
+            for ingest in self.ingests:
+                ingest.rules = rules
+            for deliver in self.delivers:
+                deliver.mappings, deliver.inbound = rules.outbound[deliver.name], rules.inbound
+                deliver.context = RenderContext(rules.agencies)
+            if self._daily is not None:
+                self._daily.rules = rules
+        if "intake" in self.roles:
+            await self._mend()
 
     def _announced(self, name: str) -> Calendar:
         section = self.deployment.destinations[name]

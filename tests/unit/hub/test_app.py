@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -19,6 +19,7 @@ from hub.ledger.states import Phase
 from hub.ports import AdapterContext, Arrival, Cursor, Outgoing, Receipt, Result, Unknown
 from hub.sections import Deployment
 from hub.settings import load
+from schemas.agency import AgencyRegister
 from schemas.errors import DestinationFault, LedgerFault
 from tests.unit.hub.line import Portal, dossier, page, until
 
@@ -285,6 +286,28 @@ def test_what_a_loop_was_sending_when_it_failed_is_unknown_and_the_loop_starts_a
         await app.open()
         serving = asyncio.create_task(app.serve(stop))
         await until(lambda: not failing and states(deployment) == ["delivered"] * 3)
+        stop.set()
+        await asyncio.wait_for(serving, 10)
+        await app.close()
+
+    asyncio.run(main())
+
+
+def test_other_rules_hold_for_all_sources_at_once_and_between_two_pages(deployment: Deployment) -> None:
+    async def main() -> None:
+        app, stop = App(deployment), asyncio.Event()
+        await app.open()
+        serving = asyncio.create_task(app.serve(stop))
+        await until(lambda: states(deployment) == ["delivered"] * 3)
+        [ingest] = app.ingests
+        before, after = app.rules, replace(app.rules, agencies=AgencyRegister.empty())
+        async with ingest.page:  # a page is being settled
+            renewing = asyncio.create_task(app.renew(after))
+            await asyncio.sleep(0)
+            assert (app.rules, ingest.rules) == (before, before)
+        await asyncio.wait_for(renewing, 10)
+        assert (app.rules, ingest.rules) == (after, after)
+        assert app.delivers[0].context.agencies is after.agencies
         stop.set()
         await asyncio.wait_for(serving, 10)
         await app.close()
