@@ -39,6 +39,7 @@ from hub.retry import RetryPolicy
 from hub.rulebook import Rulebook, rulebook
 from hub.sections import Deployment, DestinationSection, RetrySection
 from hub.telling import Telling
+from hub.version import numbered
 from hub.watching import Watching
 from mappings.rows import RenderContext
 from schemas.errors import BusFault, LedgerFault
@@ -111,6 +112,7 @@ class App:
         # is published again. Where a ticket is still there it is of an old generation now, and dropped.
         await self.ledger.open(take_over=True)
         self._opened = True
+        self.rules = await numbered(self.rules, d, self.ledger)
         await self._start_bus(settings)
         self.relay = Relay(self.ledger, self.bus)
         self._make_loops()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from math import inf
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from unicodedata import normalize
 
@@ -94,6 +95,8 @@ class InboundMapping:
     """By what a row of the page says that it is deleted at its source; None where it cannot."""
     ignored: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Places of the row that nobody reads on purpose, with the reason; for `mappings.coverage`."""
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    """Its own file, then those of its tables."""
     around: tuple[InField, ...] = field(init=False)
     """The fields whose values stand around the rows."""
     steps: tuple[tuple[str, str | None, Convert | None, bool, bool, Fill], ...] = field(init=False)

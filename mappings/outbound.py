@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
@@ -67,6 +68,8 @@ class OutboundMapping:
     layout: Layout = PLAIN
     places: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Of the members that do not simply stand under their names, where they stand; see `mappings.layout`."""
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    """Its own file, then those of its tables."""
     plain: tuple[tuple[str, str], ...] = field(init=False)
     """Of the members that are a field as it is, their names and the field's."""
     converted: tuple[tuple[str, str, Convert, bool], ...] = field(init=False)

@@ -18,6 +18,7 @@ from hub.cli import (
     alerts,
     backfill,
     check,
+    configurations,
     dead,
     demo,
     doctor,
@@ -81,6 +82,7 @@ app.command("shadow", epilog=shadow.EXAMPLE)(shadow.shadow)
 app.command("try", epilog=trial.EXAMPLE)(trial.try_source)
 app.command("trace", epilog=trace.EXAMPLE)(trace.trace)
 app.command("queues", epilog=queues.EXAMPLE)(queues.queues)
+app.command("configurations", epilog=configurations.EXAMPLE)(configurations.configurations)
 app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("pause", epilog=gates.PAUSE_EXAMPLE)(gates.pause)
 app.command("resume", epilog=gates.RESUME_EXAMPLE)(gates.resume)
