@@ -10,13 +10,13 @@ from functools import partial
 import sqlalchemy as sa
 
 from hub import registry
-from hub.app import TROUBLE
 from hub.ingest import Ingest
 from hub.ledger import DestinationRules, Ledger, tables
 from hub.ledger.bulk import Tx
 from hub.ports import AdapterContext, Ticket
 from hub.rulebook import Rulebook
 from hub.sections import Deployment
+from hub.serving import TROUBLE
 from hub.version import numbered
 
 

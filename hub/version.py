@@ -52,21 +52,30 @@ def version_of(deployment: Deployment, rules: Rulebook, more: Sequence[Part] = (
     Reads files; for a thread. A file that is gone meanwhile counts as empty.
     """
     parts = [_written(deployment), part("program", "interop-hub", _program())]
+    parts += [_file(role, name, file) for role, name, file in _beside(deployment, rules)]
+    return Version(str(deployment.file.resolve()), socket.gethostname(), (*parts, *more))
+
+
+def files_of(deployment: Deployment, rules: Rulebook) -> Iterator[Path]:
+    """Every file that `version_of` reads."""
+    yield deployment.file
+    yield from (file for _, _, file in _beside(deployment, rules))
+
+
+def _beside(deployment: Deployment, rules: Rulebook) -> Iterator[tuple[str, str, Path]]:
+    """Role, name and file of everything but the configuration file itself."""
     if deployment.agencies_file is not None:
-        parts.append(_file("agencies", _named(deployment.agencies_file, deployment), deployment.agencies_file))
+        yield "agencies", _named(deployment.agencies_file, deployment), deployment.agencies_file
     mappings: list[Mapping_] = [one for found in rules.inbound.values() for one in found]
     mappings += [one for found in rules.outbound.values() for one in found.values()]
     for name, files in {one.name: one.files for one in mappings}.items():
         for number, file in enumerate(files):
-            role = "table" if number else "mapping"
-            parts.append(_file(role, f"{name}: {file.name}" if number else name, file))
-    tables = {section.answers or section.adapter for section in deployment.destinations.values()}
-    for name in sorted(tables):
+            yield "table" if number else "mapping", f"{name}: {file.name}" if number else name, file
+    for name in sorted({section.answers or section.adapter for section in deployment.destinations.values()}):
         try:
-            parts.append(_file("answers", name, find_answers(name, deployment.folder)))
+            yield "answers", name, find_answers(name, deployment.folder)
         except ConfigError:
             continue  # an adapter without answers of its own
-    return Version(str(deployment.file.resolve()), socket.gethostname(), (*parts, *more))
 
 
 async def numbered(rules: Rulebook, deployment: Deployment, ledger: Ledger, more: Sequence[Part] = ()) -> Rulebook:
@@ -99,9 +108,8 @@ def _file(role: str, name: str, file: Path) -> Part:
 
 
 def _written(deployment: Deployment) -> Part:
-    found = _file("configuration", deployment.file.name, deployment.file)
-    text = without_secrets(found.text or "", str(deployment.file))
-    return part("configuration", found.name, text)
+    found = _file("configuration", "hub.yaml", deployment.file)
+    return part("configuration", found.name, without_secrets(found.text or "", str(deployment.file)))
 
 
 # --- what is secret in the file ---------------------------------------------------------------------------------------

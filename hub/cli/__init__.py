@@ -30,6 +30,7 @@ from hub.cli import (
     new,
     queues,
     recover,
+    reload,
     report,
     run,
     schema,
@@ -82,6 +83,7 @@ app.command("shadow", epilog=shadow.EXAMPLE)(shadow.shadow)
 app.command("try", epilog=trial.EXAMPLE)(trial.try_source)
 app.command("trace", epilog=trace.EXAMPLE)(trace.trace)
 app.command("queues", epilog=queues.EXAMPLE)(queues.queues)
+app.command("reload", epilog=reload.EXAMPLE)(reload.reload)
 app.command("configurations", epilog=configurations.EXAMPLE)(configurations.configurations)
 app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("pause", epilog=gates.PAUSE_EXAMPLE)(gates.pause)

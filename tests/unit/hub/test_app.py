@@ -155,7 +155,7 @@ def test_r7_at_a_stop_the_heartbeat_goes_on_until_what_is_on_the_wire_has_ended(
         app, stop = App(deployment), asyncio.Event()
         await app.open()
         seen = beats(app, monkeypatch)
-        portal = cast(Writes, app.destinations["national"])
+        portal = cast(Writes, app.serving.portals["national"])
         portal.answers.clear()
         serving = asyncio.create_task(app.serve(stop))
         await until(lambda: portal.sent and states(deployment) == ["sending"] * 3)
@@ -194,7 +194,7 @@ def test_a_portal_that_does_not_answer_holds_a_stop_no_longer_than_its_deadline(
     async def main() -> None:
         app, stop = App(deployment), asyncio.Event()
         await app.open()
-        portal = cast(Writes, app.destinations["national"])
+        portal = cast(Writes, app.serving.portals["national"])
         portal.answers.clear()
         serving = asyncio.create_task(app.serve(stop))
         await until(lambda: portal.sent and states(deployment) == ["sending"] * 3)
@@ -243,7 +243,7 @@ def test_r7_without_a_heartbeat_nothing_is_sent_and_the_sockets_are_closed(
     async def main() -> None:
         nonlocal now_s
         app, ledger, held = App(deployment), Dead(), LetGo()
-        app.ledger, app.delivers = cast(Ledger, ledger), [cast(Deliver, held)]
+        app.ledger, app.serving.delivers = cast(Ledger, ledger), [cast(Deliver, held)]
         assert app._may_send()
         beating = asyncio.create_task(app._heartbeat())
         await until(lambda: ledger.asked >= 2)
@@ -267,7 +267,7 @@ def test_r7_without_a_heartbeat_nothing_is_sent_and_the_sockets_are_closed(
 def test_what_a_loop_was_sending_when_it_failed_is_unknown_and_the_loop_starts_again(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.app.RESTART_S", 0.01)
+    monkeypatch.setattr("hub.loops.RESTART_S", 0.01)
     monkeypatch.setattr("hub.deliver.ASK_AGAIN_S", 0.01)
     failing = True
     finish = Ledger.finish
@@ -299,15 +299,15 @@ def test_other_rules_hold_for_all_sources_at_once_and_between_two_pages(deployme
         await app.open()
         serving = asyncio.create_task(app.serve(stop))
         await until(lambda: states(deployment) == ["delivered"] * 3)
-        [ingest] = app.ingests
+        [ingest] = app.serving.ingests
         before, after = app.rules, replace(app.rules, agencies=AgencyRegister.empty())
         async with ingest.page:  # a page is being settled
             renewing = asyncio.create_task(app.renew(after))
             await asyncio.sleep(0)
             assert (app.rules, ingest.rules) == (before, before)
         await asyncio.wait_for(renewing, 10)
-        assert (app.rules, ingest.rules) == (after, after)
-        assert app.delivers[0].context.agencies is after.agencies
+        assert ingest.rules == app.rules == replace(after, configuration=1)
+        assert app.serving.delivers[0].context.agencies is after.agencies
         stop.set()
         await asyncio.wait_for(serving, 10)
         await app.close()
