@@ -18,6 +18,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from hub.configured import Configured, Differences, configured, differences, needs_restart
+from hub.kill_points import kill_point
 from hub.ledger import Ledger
 from hub.ledger import tables as t
 from hub.ledger.audit import By, note
@@ -115,7 +116,9 @@ class Reloading:
             async with asyncio.timeout(PAGE_S) as limit, serving.between_pages():
                 limit.reschedule(None)  # a commit cannot be taken back
                 taking = partial(self._taking, found=found, differ=differ, by=by, heard=heard)
+                kill_point("before-reload")
                 number = await self.ledger.commit(taking)
+                kill_point("after-reload")
                 rules = replace(found.rules, configuration=number)
                 ending = serving.exchange(replace(found, rules=rules), differ, made)
         except TimeoutError:

@@ -286,6 +286,10 @@ class Town:
         """The sections of a system's sources."""
         return _sources(system, self.twins[system].url, self.folder)
 
+    def destination(self, portal: str) -> dict[str, Any]:
+        """The section of a portal."""
+        return _destination(portal, self.twins[portal].url)
+
     def _configuration(self) -> dict[str, Any]:
         agencies = [
             {"code": "H59", "name": "UBND tỉnh Trà Vinh", "level": "province"},

@@ -267,8 +267,8 @@ def test_a_command_is_answered_over_the_socket_with_every_problem(file: Path) ->
         async with hub(file) as app:
             url = app.deployment.ledger.url
             edit(file, ("deadline_s: 20", "deadline_s: 10"))
-            while (answered := await ask(url, Reload(who="lan", file=str(file)))) is None:
-                await asyncio.sleep(0.01)  # it does not listen yet
+            while (answered := await ask(url, Reload(who="lan", file=str(file)))) is None:  # noqa: ASYNC110 - it does not listen yet
+                await asyncio.sleep(0.01)
             assert (answered["before"], answered["configuration"]) == (1, 2)
             with pytest.raises(OperationRefused, match="reload that one"):
                 await ask(url, Reload(who="lan", file=str(file.with_name("other.yaml"))))
