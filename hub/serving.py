@@ -314,7 +314,7 @@ class Serving:
 
         async def closed() -> None:
             await asyncio.gather(*tasks, return_exceptions=True)
-            await ingest.source.close()
+            await _closed(ingest.name, ingest.source.close())
             if ingest.name not in self.runs.deployment.sources:
                 await self.ledger.release_source(ingest.name)
 
@@ -336,9 +336,9 @@ class Serving:
                 await asyncio.gather(watching, return_exceptions=True)
             self.delivers.remove(deliver)
             if made is None or name in made.portals:
-                await self.keep_codes(name)
+                await _closed(name, self.keep_codes(name))
                 old, _ = self.portals.pop(name), self.answers.pop(name)
-                await old.close()
+                await _closed(name, old.close())
             if made is None:
                 return
             if name in made.portals:
@@ -363,6 +363,14 @@ class Serving:
     async def close(self) -> None:
         """Close every adapter."""
         await Adapters({one.name: one.source for one in self.ingests}, {}, self.portals).close()
+
+
+async def _closed(name: str, closing: Awaitable[None]) -> None:
+    """Await the end of what was used before; where it fails, the next takes its place all the same."""
+    try:
+        await closing
+    except Exception:
+        log.exception("%s: what was exchanged did not end as it should", name)
 
 
 async def _all(ending: Sequence[Awaitable[None]]) -> None:
