@@ -60,6 +60,7 @@ class Draft:
     mail: MailSection | None = None
     alerts: AlertsSection | None = None
     agency_files: AgencyFilesSection | None = None
+    agencies_file: Path | None = None
     unresolved: list[Place] = field(default_factory=list)
     """Values with a variable that is not set: nothing more is said about them."""
 
@@ -92,6 +93,7 @@ class Draft:
             mail=self.mail,
             alerts=self.alerts or AlertsSection(),
             agency_files=self.agency_files,
+            agencies_file=self.agencies_file,
         )
 
 
@@ -312,8 +314,9 @@ def _agencies(named: Any, made: Draft) -> AgencyRegister | None:
     if not isinstance(named, str):
         made.problem("wrong-value", "agencies: is not a file name", "write agencies: agencies.yaml", ("agencies",))
         return None
+    made.agencies_file = made.folder / named
     try:
-        return read_agencies(made.folder / named)
+        return read_agencies(made.agencies_file)
     except ConfigError as error:
         if error.problems[0].rule == "unreadable-file":
             where = made.document.line(("agencies",))

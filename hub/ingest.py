@@ -19,7 +19,7 @@ from hub.kill_points import kill_point
 from hub.ledger import Ledger
 from hub.ledger.ledger import cursor_of
 from hub.ledger.values import Settled, Settlement, SourceLease
-from hub.ports import Source, Ticket
+from hub.ports import Arrival, Source, Ticket
 from hub.publish import to_the_end
 from hub.retry import RetryPolicy, backoff_s
 from hub.rulebook import Rulebook
@@ -47,6 +47,8 @@ class Ingest:
     quiet: bool = False
     """Whether the last poll brought nothing new; what `--once` waits for."""
     sparing: Sparing = field(default_factory=Sparing)
+    page: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while one page is processed and settled: who holds it exchanges `rules` between two pages."""
 
     async def run(self) -> None:
         """Poll for ever."""
@@ -93,24 +95,16 @@ class Ingest:
         try:
             async for arrival in arrivals:
                 kill_point("after-read", (self.name, arrival.uid))
-                settlement = await processed(arrival, self.rules, lease, self.ledger)
-                same_page = first and arrival.last and settlement.digest == lease.page_digest
-                moved = arrival.cursor is not None and dict(arrival.cursor) != cursor_of(lease.cursor)
+                async with self.page:
+                    settled = await self._page(arrival, lease, first=first)
                 first = False
-                if (
-                    not settlement.undecodable
-                    and not moved
-                    and (same_page or (lease.page_digest and not (settlement.candidates or settlement.refusals)))
-                ):
-                    # R9 (8): equal to the poll just before it, or nothing in it at all: there is nothing to settle.
-                    # Without a digest the page before was parked: it is this one that puts it right, rows or not.
+                if settled is None:
                     await self.source.settled(arrival, (), parked=False)
                     continue
-                settled = await to_the_end(self._settle(settlement))
                 await self.source.settled(arrival, settled.problems, parked=settled.parked)
                 news = news or _is_news(settled)
                 if settled.parked:
-                    why = "; ".join(settled.problems) or settlement.undecodable
+                    why = "; ".join(settled.problems)
                     problems.append(f"{arrival.label}: {why}; its bytes are kept as arrival {settled.arrival_id}")
                     if arrival.cursor is not None:
                         # The source could read on, but the cursor must not pass what was not read.
@@ -126,20 +120,36 @@ class Ingest:
         self.quiet = not news
         return "; ".join(problems)
 
+    async def _page(self, arrival: Arrival, lease: SourceLease, *, first: bool) -> Settled | None:
+        """Process and settle one page by one set of rules; None where there is nothing in it to settle."""
+        rules = self.rules
+        settlement = await processed(arrival, rules, lease, self.ledger)
+        same_page = first and arrival.last and settlement.digest == lease.page_digest
+        moved = arrival.cursor is not None and dict(arrival.cursor) != cursor_of(lease.cursor)
+        if (
+            not settlement.undecodable
+            and not moved
+            and (same_page or (lease.page_digest and not (settlement.candidates or settlement.refusals)))
+        ):
+            # R9 (8): equal to the poll just before it, or nothing in it at all: there is nothing to settle.
+            # Without a digest the page before was parked: it is this one that puts it right, rows or not.
+            return None
+        return await to_the_end(self._settle(settlement, rules))
+
     async def _spared(self) -> bool:
         """Wait for the next page's turn; False where the source is to be left alone now."""
         await asyncio.sleep(self.sparing.turn_s(asyncio.get_running_loop().time()))
         return not self.sparing.left_alone(datetime.now(UTC))
 
-    async def _settle(self, settlement: Settlement) -> Settled:
+    async def _settle(self, settlement: Settlement, rules: Rulebook) -> Settled:
         kill_point("before-settle", (self.name, settlement.arrival.uid))
         settled = await self.ledger.settle(settlement)
         kill_point("after-settle", (self.name, settlement.arrival.uid))
         await self.publish(settled.tickets)
-        if self.rules.canaries:
-            await hold_back(self.ledger, self.rules, settlement)
-        if self.rules.start_from_us:
-            await let_in(self.ledger, self.rules, self.publish, {c.lane for c in settlement.candidates})
+        if rules.canaries:
+            await hold_back(self.ledger, rules, settlement)
+        if rules.start_from_us:
+            await let_in(self.ledger, rules, self.publish, {c.lane for c in settlement.candidates})
         return settled
 
 

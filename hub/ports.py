@@ -260,6 +260,10 @@ class Bus(Protocol):
         """Connect and make sure that a queue for each destination exists. Raises: schemas.errors.BusFault."""
         ...
 
+    async def add(self, destinations: Sequence[str]) -> None:
+        """Serve these destinations too, from now on; those that are served already stay as they are."""
+        ...
+
     async def publish(self, tickets: Sequence[Ticket]) -> Sequence[Confirmed | Returned]:
         """Publish in order, one message each; answers in the same order. Never raises for what a broker does."""
         ...

@@ -49,7 +49,9 @@ def process(arrival: Arrival, rules: Rulebook, lease: SourceLease, digest_key: b
             context=ReadContext(agencies=rules.agencies, label=arrival.label),
         )
     except UndecodableError as error:
-        return Settlement(arrival, digest, packed, None, (), (), lease.epoch, lease.cursor, str(error), floor_us)
+        return Settlement(
+            arrival, digest, packed, None, (), (), lease.epoch, lease.cursor, str(error), floor_us, rules.configuration
+        )
     routed: dict[tuple[str, str | None], tuple[tuple[str, ...], str]] = {}
     candidates: list[Candidate] = []
     refusals: list[Refusal] = []
@@ -77,7 +79,10 @@ def process(arrival: Arrival, rules: Rulebook, lease: SourceLease, digest_key: b
     records = pack(b"".join(bodies)) if bodies else None
     if arrival.source in rules.start_from_us:
         leave_out(candidates, rules.start_from_us[arrival.source])
-    return Settlement(arrival, digest, packed, records, candidates, refusals, lease.epoch, lease.cursor, "", floor_us)
+    return Settlement(
+        arrival, digest, packed, records, candidates, refusals, lease.epoch, lease.cursor, "", floor_us,
+        rules.configuration,
+    )  # fmt: skip
 
 
 def leave_out(candidates: Sequence[Candidate], start_us: int) -> None:

@@ -28,6 +28,8 @@ class Rulebook:
     agencies: AgencyRegister
     start_from_us: Mapping[str, int] = field(default_factory=dict)
     """Per source that has one: what changed before is left out."""
+    configuration: int | None = None
+    """The number that the ledger knows these rules' configuration by; None until it is written down."""
 
     def route(self, source: str, kind: str, agency: str | None, *, canaries: bool = True) -> tuple[str, ...]:
         """Return the destinations of a record, sorted, each once; empty where no route takes it.

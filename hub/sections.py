@@ -463,6 +463,8 @@ class Deployment:
     alerts: AlertsSection = field(default_factory=AlertsSection)
     agency_files: AgencyFilesSection | None = None
     """None where no daily files are made."""
+    agencies_file: Path | None = None
+    """Where `agencies` were read; None where the file names none."""
 
     @property
     def folder(self) -> Path:

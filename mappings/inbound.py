@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from math import inf
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from unicodedata import normalize
 
@@ -104,6 +105,8 @@ class InboundMapping:
     """Where it is known from what the system says or takes, for people; "" where nobody wrote it down."""
     assumed: tuple[str, ...] = field(default=(), compare=False)
     """What of it nobody has seen: to be looked at before it goes to work."""
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    """Its own file, then those of its tables."""
     around: tuple[InField, ...] = field(init=False)
     """The fields whose values stand around the rows."""
     steps: tuple[tuple[str, str | None, Convert | None, bool, bool, Fill], ...] = field(init=False)

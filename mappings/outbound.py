@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
@@ -71,6 +72,8 @@ class OutboundMapping:
     """Where it is known from what the system says or takes, for people; "" where nobody wrote it down."""
     assumed: tuple[str, ...] = field(default=(), compare=False)
     """What of it nobody has seen: to be looked at before it goes to work."""
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    """Its own file, then those of its tables."""
     plain: tuple[tuple[str, str], ...] = field(init=False)
     """Of the members that are a field as it is, their names and the field's."""
     converted: tuple[tuple[str, str, Convert, bool], ...] = field(init=False)

@@ -17,11 +17,11 @@ GROUP = "hub.answers"
 """The entry points by which a package brings the table of its own adapter: each names a path."""
 
 
-def load_answers(name_or_path: str, folder: Path | None = None) -> AnswerTable:
-    """Read and compile a table: a path to a `.yaml` file (relative to `folder`), or the name of a built-in one.
+def find_answers(name_or_path: str, folder: Path | None = None) -> Path:
+    """The file of a table: a path to a `.yaml` file (relative to `folder`), or the name of a built-in one.
 
     A file `answers/<name>.yaml` in `folder` goes before the one that an installed package brings, and that before the
-    built-in one. Raises: ConfigError.
+    built-in one. Raises: ConfigError where there is none.
     """
     base = folder or Path()
     if name_or_path.endswith((".yaml", ".yml")):
@@ -39,6 +39,12 @@ def load_answers(name_or_path: str, folder: Path | None = None) -> AnswerTable:
             f"{nearest(name_or_path, known)}, or name a .yaml file",
         )
         raise ConfigError([Problem("answers-missing", message, mend)])
+    return file
+
+
+def load_answers(name_or_path: str, folder: Path | None = None) -> AnswerTable:
+    """Read and compile a table, found as `find_answers` does. Raises: ConfigError."""
+    file = find_answers(name_or_path, folder)
     try:
         node = yaml.compose(file.read_text("utf-8"), Loader=yaml.SafeLoader)
         data = yaml.safe_load(file.read_text("utf-8"))

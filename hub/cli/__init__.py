@@ -19,6 +19,7 @@ from hub.cli import (
     alerts,
     backfill,
     check,
+    configurations,
     dead,
     demo,
     doctor,
@@ -31,6 +32,7 @@ from hub.cli import (
     new,
     queues,
     recover,
+    reload,
     report,
     run,
     schema,
@@ -85,6 +87,8 @@ app.command("shadow", epilog=shadow.EXAMPLE)(shadow.shadow)
 app.command("try", epilog=trial.EXAMPLE)(trial.try_source)
 app.command("trace", epilog=trace.EXAMPLE)(trace.trace)
 app.command("queues", epilog=queues.EXAMPLE)(queues.queues)
+app.command("reload", epilog=reload.EXAMPLE)(reload.reload)
+app.command("configurations", epilog=configurations.EXAMPLE)(configurations.configurations)
 app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("pause", epilog=gates.PAUSE_EXAMPLE)(gates.pause)
 app.command("resume", epilog=gates.RESUME_EXAMPLE)(gates.resume)

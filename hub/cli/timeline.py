@@ -178,6 +178,9 @@ def _revision(one: Revision, before: Revision | None, mask: Mask) -> RenderableT
     cause = "" if one.cause == "new" else f" ({one.cause})"
     title = Text.assemble((what, "bold"), (cause, "yellow"), ("  read ", "dim"), moment(one.read_at))
     title.append(f"  {one.source}, {one.arrival_label}", "dim")
+    if one.configuration is not None:
+        title.append(f"  configuration #{one.configuration}", "dim")
+        title.append(f" of {moment(one.configured_at)}" if one.configured_at else "", "dim")
     parts: list[RenderableType] = [title]
     if one.source_time is not None and not one.kind.startswith("dossier-step"):
         parts.append(Text(f"source's own time {moment(one.source_time)}", style="dim"))

@@ -22,7 +22,7 @@ _HEAD_CHANGE = ("number", "digest", "changed_us", "poll_us", "tie", "agency", "p
                 "due_on", "finished_on")  # fmt: skip
 _HEAD = ("id", "kind", "key", "lane", "source", *_HEAD_CHANGE)
 _REVISION = ("head_id", "number", "arrival_id", "offset_bytes", "size_bytes", "digest", "changed_us", "poll_us", "tie",
-             "cause", "mapping", "settled_us")  # fmt: skip
+             "cause", "mapping", "settled_us", "configuration")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ def accept(tx: Tx, s: Settlement, arrival_id: int) -> Page:
                 page.add(c, ItemState(verdict.value), known.id)
                 continue
             identity = Head(source, c.digest, changed_us, poll_us, verdict is Identity.TIE)
-        _revise(page, known, identity, c, tx.now_us)
+        _revise(page, known, identity, c, s.configuration, tx.now_us)
     ended = _renumber(tx, s, page, heads)
     _refuse_all(tx, s, page)
     _write_heads(tx, heads)
@@ -146,7 +146,7 @@ def _renumber(tx: Tx, s: Settlement, page: Page, heads: Mapping[tuple[str, str],
     return ended
 
 
-def _revise(page: Page, known: _Known, identity: Head, c: Candidate, now_us: int) -> None:
+def _revise(page: Page, known: _Known, identity: Head, c: Candidate, configuration: int | None, now_us: int) -> None:
     known.identity, known.number, known.newest = identity, known.number + 1, c
     if known.seen is not None:
         known.seen.add((identity.changed_us, c.digest))
@@ -154,7 +154,7 @@ def _revise(page: Page, known: _Known, identity: Head, c: Candidate, now_us: int
     page.accepted.append(Accepted(c, known.id, known.number))
     page.revisions.append(
         (known.id, known.number, page.arrival_id, c.offset_bytes, len(c.body), c.digest, identity.changed_us,
-         identity.poll_us, int(identity.tie), "arrived", c.mapping, now_us)
+         identity.poll_us, int(identity.tie), "arrived", c.mapping, now_us, configuration)
     )  # fmt: skip
 
 

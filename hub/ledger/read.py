@@ -23,8 +23,11 @@ from hub.ledger import dead_letters, renumbered
 from hub.ledger import tables as t
 from hub.ledger.alert_views import AlertHistory, alert_history
 from hub.ledger.answer_codes import AnswerCode, answer_codes
+from hub.ledger.bulk import Tx
+from hub.ledger.configurations import ConfigurationView, Running, configurations, running, texts
 from hub.ledger.engine import is_postgres, open_engine, sqlite_path
 from hub.ledger.items import Found, Item, ItemDetail, ItemFilter, detail, is_dismissed, search, stream
+from hub.ledger.ledger import WORKER_TTL_S, wall_us
 from hub.ledger.names import names
 from hub.ledger.open_errors import RefusedByPortal, refused_by_portals
 from hub.ledger.outlook import open_alerts, outlook, strange_codes, unknown_detail, unknown_outcomes
@@ -297,6 +300,25 @@ class Reader:
     def answer_codes(self) -> list[AnswerCode]:
         """The codes that portals gave and their answer tables did not know, by destination, the most frequent first."""
         return answer_codes(self._connection)
+
+    @_question
+    def configurations(self) -> list[ConfigurationView]:
+        """Every version of the configuration that was in force, the oldest first."""
+        return configurations(self._tx, WORKER_TTL_S)
+
+    @_question
+    def configuration_texts(self, digests: Sequence[str]) -> dict[str, str]:
+        """The texts of parts of configurations, by their digests; what was too large to be kept is left out."""
+        return texts(self._tx, digests)
+
+    @_question
+    def running(self) -> list[Running]:
+        """What every hub that is alive runs."""
+        return running(self._tx, WORKER_TTL_S)
+
+    @property
+    def _tx(self) -> Tx:
+        return Tx(self._connection, wall_us(), is_postgres(self._connection.engine))
 
     @_question
     def alert_history(self, since: datetime) -> AlertHistory:

@@ -74,11 +74,12 @@ def _head(row: Any) -> Head:
 
 
 def _revisions(connection: sa.Connection, heads: Sequence[Any]) -> Sequence[Any]:
-    r, a, h = t.revision.c, t.arrival.c, t.head.c
+    r, a, h, c = t.revision.c, t.arrival.c, t.head.c, t.configuration.c
     return connection.execute(
-        sa.select(t.revision, a.source, a.label, a.received_us, h.kind, h.key, h.agency)
+        sa.select(t.revision, a.source, a.label, a.received_us, h.kind, h.key, h.agency, c.first_us)
         .join_from(t.revision, t.arrival, a.id == r.arrival_id)
         .join(t.head, h.id == r.head_id)
+        .outerjoin(t.configuration, c.id == r.configuration)
         .where(r.head_id.in_([row.id for row in heads]))
         .order_by(r.settled_us, r.arrival_id, r.offset_bytes)
     ).all()
@@ -97,6 +98,8 @@ def _revision(connection: sa.Connection, row: Any) -> Revision:
         content=content_of(connection, row.arrival_id, row.offset_bytes, row.size_bytes),
         cause="tie" if row.tie else "new" if row.cause == "arrived" else row.cause,
         agency=row.agency,
+        configuration=row.configuration,
+        configured_at=None if row.first_us is None else from_us(row.first_us),
     )
 
 

@@ -16,6 +16,7 @@ from hub.operations.dead import Correct, Discard, Replay
 from hub.operations.gates import GateChanged, Pause, Resume
 from hub.operations.items import DismissItems, ItemsDismissed, ItemsRedone, RedoItems
 from hub.operations.operation import Operation, Place
+from hub.operations.reload import Reload
 from hub.operations.unknown import DecideUnknown
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Pause",
     "Place",
     "RedoItems",
+    "Reload",
     "Replay",
     "Resume",
     "TellAdoption",
@@ -51,6 +53,7 @@ _ALL: tuple[type[Operation], ...] = (
     EndAdoption,
     Pause,
     RedoItems,
+    Reload,
     Replay,
     Resume,
     TellAdoption,

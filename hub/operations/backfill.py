@@ -19,6 +19,7 @@ from hub.operations.operation import Operation, Place
 from hub.rulebook import Rulebook, rulebook
 from hub.sections import Deployment
 from hub.settings import load
+from hub.version import numbered
 from schemas.errors import OperationRefused
 
 READ = 20
@@ -59,7 +60,8 @@ class Backfill(Operation):
             named = ", ".join(sorted(deployment.destinations))
             raise OperationRefused(f"{place.file} has no destination {self.destination!r}; it has: {named}")
         if self.stage < 2:
-            return await self._read_again(place, await asyncio.to_thread(rulebook, deployment))
+            rules = await asyncio.to_thread(rulebook, deployment)
+            return await self._read_again(place, await numbered(rules, deployment, place.ledger))
         return await self._fill(place, deployment)
 
     async def _read_again(self, place: Place, rules: Rulebook) -> BackfillBatch:

@@ -117,7 +117,7 @@ async def all_of_it(town: Town, app: App, filler: Filler, *, cut_the_log: bool) 
         told = await asyncio.to_thread(queues, town)
         assert "nothing is read and nothing is sent" in told["ledger_problem"], told
     # The requests under way come to their end; from then on nothing is sent.
-    await until(lambda: not any(deliver._sending for deliver in app.delivers))
+    await until(lambda: not any(deliver._sending for deliver in app.serving.delivers))
     before = effects(town)
     tries = app.ledger._writer._reserve
     for _ in range(3):

@@ -222,6 +222,21 @@ def test_a_destination_that_was_not_started_is_returned_and_not_leased(make_bus:
     run(main)
 
 
+def test_a_destination_that_is_added_later_is_served_as_the_others(make_bus: MakeBus, run: Run) -> None:
+    async def main() -> None:
+        bus = make_bus()
+        await bus.start(["a"])
+        assert await bus.publish([ticket(1, "a")]) == [Confirmed(ticket(1, "a"))]
+        await bus.add(["a", "b"])
+        assert await bus.publish([ticket(2, "b")]) == [Confirmed(ticket(2, "b"))]
+        for name, number in (("a", 1), ("b", 2)):
+            async with bus.lease(name, 10) as leases:
+                assert numbers(await take(leases, 1)) == [number]
+        await bus.stop()
+
+    run(main)
+
+
 def test_a_ticket_that_cannot_travel_raises_and_nothing_is_published(make_bus: MakeBus, run: Run) -> None:
     async def main() -> None:
         bus = make_bus()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -19,6 +19,7 @@ from hub.ledger.states import Phase
 from hub.ports import AdapterContext, Arrival, Cursor, Outgoing, Receipt, Result, Unknown
 from hub.sections import Deployment
 from hub.settings import load
+from schemas.agency import AgencyRegister
 from schemas.errors import DestinationFault, LedgerFault
 from tests.unit.hub.line import Portal, dossier, page, until
 
@@ -154,7 +155,7 @@ def test_r7_at_a_stop_the_heartbeat_goes_on_until_what_is_on_the_wire_has_ended(
         app, stop = App(deployment), asyncio.Event()
         await app.open()
         seen = beats(app, monkeypatch)
-        portal = cast(Writes, app.destinations["national"])
+        portal = cast(Writes, app.serving.portals["national"])
         portal.answers.clear()
         serving = asyncio.create_task(app.serve(stop))
         await until(lambda: portal.sent and states(deployment) == ["sending"] * 3)
@@ -193,7 +194,7 @@ def test_a_portal_that_does_not_answer_holds_a_stop_no_longer_than_its_deadline(
     async def main() -> None:
         app, stop = App(deployment), asyncio.Event()
         await app.open()
-        portal = cast(Writes, app.destinations["national"])
+        portal = cast(Writes, app.serving.portals["national"])
         portal.answers.clear()
         serving = asyncio.create_task(app.serve(stop))
         await until(lambda: portal.sent and states(deployment) == ["sending"] * 3)
@@ -242,7 +243,7 @@ def test_r7_without_a_heartbeat_nothing_is_sent_and_the_sockets_are_closed(
     async def main() -> None:
         nonlocal now_s
         app, ledger, held = App(deployment), Dead(), LetGo()
-        app.ledger, app.delivers = cast(Ledger, ledger), [cast(Deliver, held)]
+        app.ledger, app.serving.delivers = cast(Ledger, ledger), [cast(Deliver, held)]
         assert app._may_send()
         beating = asyncio.create_task(app._heartbeat())
         await until(lambda: ledger.asked >= 2)
@@ -266,7 +267,7 @@ def test_r7_without_a_heartbeat_nothing_is_sent_and_the_sockets_are_closed(
 def test_what_a_loop_was_sending_when_it_failed_is_unknown_and_the_loop_starts_again(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.app.RESTART_S", 0.01)
+    monkeypatch.setattr("hub.loops.RESTART_S", 0.01)
     monkeypatch.setattr("hub.deliver.ASK_AGAIN_S", 0.01)
     failing = True
     finish = Ledger.finish
@@ -287,6 +288,28 @@ def test_what_a_loop_was_sending_when_it_failed_is_unknown_and_the_loop_starts_a
         await until(lambda: not failing and states(deployment) == ["delivered"] * 3)
         stop.set()
         await asyncio.wait_for(serving, 60)
+        await app.close()
+
+    asyncio.run(main())
+
+
+def test_other_rules_hold_for_all_sources_at_once_and_between_two_pages(deployment: Deployment) -> None:
+    async def main() -> None:
+        app, stop = App(deployment), asyncio.Event()
+        await app.open()
+        serving = asyncio.create_task(app.serve(stop))
+        await until(lambda: states(deployment) == ["delivered"] * 3)
+        [ingest] = app.serving.ingests
+        before, after = app.rules, replace(app.rules, agencies=AgencyRegister.empty())
+        async with ingest.page:  # a page is being settled
+            renewing = asyncio.create_task(app.renew(after))
+            await asyncio.sleep(0)
+            assert (app.rules, ingest.rules) == (before, before)
+        await asyncio.wait_for(renewing, 10)
+        assert ingest.rules == app.rules == replace(after, configuration=1)
+        assert app.serving.delivers[0].context.agencies is after.agencies
+        stop.set()
+        await asyncio.wait_for(serving, 10)
         await app.close()
 
     asyncio.run(main())
