@@ -13,7 +13,8 @@ import orjson
 import pytest
 
 from adapters.dvcqg import DvcqgDestination, DvcqgSettings
-from adapters.http import HttpDestination, HttpSettings
+from adapters.http import HttpDestination
+from adapters.http_settings import HttpSettings
 from adapters.lgsp import LgspDestination, LgspSettings
 from adapters.sandbox import national_portal, plain_portal, provincial_portal
 from adapters.sandbox.twin import Create, Twin, running

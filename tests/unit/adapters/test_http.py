@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.http import HttpDestination, HttpSettings
+from adapters.http import HttpDestination
+from adapters.http_settings import HttpSettings
 from hub.answers import AnswerTable
 from hub.ports import AdapterContext, Fault, FaultClass, Mode, Outgoing, Receipt, Result, Unknown
 from mappings.load import load
