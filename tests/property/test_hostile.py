@@ -47,7 +47,7 @@ CHARSETS = [None, None, None, "utf-8", "utf-16", "iso-8859-1", "windows-1258", "
 
 
 def samples() -> dict[tuple[InboundMapping, ...], list[bytes]]:
-    """By the mappings of one source that read the same arrivals, the shortest bodies of their own tests."""
+    """By the mappings of one source that read the same arrivals, short bodies of their own tests."""
     together: dict[tuple[str, str], list[InboundMapping]] = {}
     bodies: dict[tuple[str, str], list[bytes]] = {}
     for name in names():
@@ -59,7 +59,21 @@ def samples() -> dict[tuple[InboundMapping, ...], list[bytes]]:
         for case in yaml.safe_load(test.read_text(encoding="utf-8"))["cases"]:
             body = case["body"].encode() if "body" in case else (test.parent / case["file"]).read_bytes()
             bodies.setdefault(which, []).append(body)
-    return {tuple(found): sorted(bodies[which], key=len)[:2] for which, found in together.items()}
+    return {tuple(found): _short(tuple(found), bodies[which]) for which, found in together.items()}
+
+
+def _short(mappings: tuple[InboundMapping, ...], bodies: Sequence[bytes]) -> list[bytes]:
+    """The two shortest that have rows."""
+    found = []
+    for body in sorted(bodies, key=len):
+        with suppress(UndecodableError):
+            if read_all(mappings, body, None, _context(mappings)):
+                found.append(body)
+    return found[:2]
+
+
+def _context(mappings: tuple[InboundMapping, ...]) -> ReadContext:
+    return ReadContext(REGISTER, mappings[0].label.replace("*", "1") or "page 1")
 
 
 SAMPLES = samples()
@@ -158,7 +172,7 @@ def test_a_decoder_reads_or_refuses_ten_thousand_bodies(name: str) -> None:
 @pytest.mark.parametrize("mappings", SAMPLES, ids=lambda found: " and ".join(one.name for one in found))
 def test_mappings_end_ten_thousand_bodies_as_accepted_rejected_or_parked(mappings: tuple[InboundMapping, ...]) -> None:
     chance = random.Random(SEED)
-    context = ReadContext(REGISTER, mappings[0].label.replace("*", "1") or "page 1")
+    context = _context(mappings)
     ends = dict.fromkeys(("accepted", "reject", "park", "undecodable"), 0)
     for body in hostile(SAMPLES[mappings], chance, BODIES):
         try:
