@@ -294,8 +294,8 @@ def all_kinds_of_mappings() -> None:
         for example in entry.examples:
             text = whole(example).written if isinstance(example, Tried) else example.written
             problems = Problems("m.yaml")
-            reads = not re.search(r"^to:", text, re.MULTILINE)
-            node = parse(f"mapping: t/m\nto: dossier-step.v1\n{text}" if reads else text, problems)
+            more = "from: {record: dossier-step.v1}\n" if isinstance(example, Written) else "to: dossier-step.v1\n"
+            node = parse(text if more[:5] in text else more + text, problems)
             if node is None:
                 continue
             keys = Keys(node, "the mapping", problems)
