@@ -17,8 +17,8 @@ setup: ## build .venv from requirements.lock (again only when it or pyproject.to
 demo: setup ## Trà Vinh 2017 from seven agencies to two portals, in under a minute (ARGS="--json", ARGS="--bus rabbitmq")
 	@$(BIN)/hub demo $(ARGS)
 
-test: setup ## lint and every test; installs RabbitMQ, PostgreSQL and strace from Debian's packages where they are missing
-	@.ci/services rabbitmq postgresql strace
+test: setup ## lint and every test; installs RabbitMQ, PostgreSQL, strace and PHP from Debian's packages where they are missing
+	@.ci/services rabbitmq postgresql strace php
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 

@@ -1,4 +1,4 @@
-"""One HTTP POST with one deadline over all of it, and the truth about what became of it.
+"""One HTTP request with one deadline over all of it, and the truth about what became of it.
 
 A portal has no idempotency key, so a call must end in exactly one of three ways:
 
@@ -32,6 +32,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from adapters.proxying import Proxy
 from hub.answers import Answer, retry_after_s
 from hub.kill_points import kill_point
 
@@ -74,27 +75,71 @@ def header_lines(headers: Mapping[str, str]) -> bytes:
 class Caller:
     """Connections to one portal, kept open between calls; as many at a time as there are calls at a time."""
 
-    def __init__(self, url: str, *, connect_timeout_s: float = 5.0, ca_file: Path | None = None) -> None:
-        """`url` is the base, http or https, with or without a path. Raises: ValueError, OSError for a bad `ca_file`."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        connect_timeout_s: float = 5.0,
+        ca_file: Path | None = None,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        accept: str | None = "application/json",
+    ) -> None:
+        """`url` is the base, http or https, with or without a path; `accept` is None where the headers of each request
+        say it. `tls` goes before `ca_file`. Raises: ValueError, OSError for a bad `ca_file`."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"not a base address: {url!r}; write http://host or https://host/path")
         self._host = parts.hostname
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
+        self._tls = None
+        if parts.scheme == "https":
+            self._tls = tls or ssl.create_default_context(cafile=ca_file)
+        self._proxy = None if proxy is None else Proxy(proxy)
         self._base = parts.path.rstrip("/")
         self._named = parts.netloc.rpartition("@")[2]
-        self._common = f"Host: {self._named}\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n"
+        self._common = f"Host: {self._named}\r\nAccept-Encoding: identity\r\n"
+        if accept is not None:
+            self._common += f"Accept: {accept}\r\n"
+        if self._proxy is not None and self._tls is None:
+            self._base = f"http://{self._named}{self._base}"
+            self._common += self._proxy.headers
         self._connect_timeout_s = connect_timeout_s
         self._idle: deque[_Line] = deque()
         self._heads: dict[str, bytes] = {}
         self._doubted_until = 0.0
 
     async def post(self, path: str, headers: bytes, content: bytes, deadline_s: float) -> Outcome:
+        """`request` of a POST to one of a few addresses, whose heads are made once."""
+        head = self._heads.get(path)
+        if head is None:
+            head = self._heads[path] = self._head("POST", path)
+        return await self._ask(head, headers, content, deadline_s)
+
+    async def request(
+        self, method: str, path: str, headers: bytes, content: bytes | None, deadline_s: float
+    ) -> Outcome:
         """Send one request and await its answer; whatever happens, it ends by `deadline_s` and its socket with it.
 
-        `headers` come from `header_lines` and must name the content type. Raises nothing for what a network does.
+        `headers` come from `header_lines` and must name the content type where there is content. Raises nothing for
+        what a network does.
         """
+        return await self._ask(self._head(method, path), headers, content, deadline_s)
+
+    async def reach(self, deadline_s: float) -> NotSent | None:
+        """Connect, send nothing; None where that is possible."""
+        line: _Line | None = None
+        try:
+            async with asyncio.timeout(deadline_s):
+                line = self._kept() or await self._connect()
+        except (OSError, UnicodeError) as error:
+            return NotSent(f"{self._named}: {_said(error)}")
+        finally:
+            if line is not None:
+                self._keep(line)
+        return None
+
+    async def _ask(self, head: bytes, headers: bytes, content: bytes | None, deadline_s: float) -> Outcome:
         if deadline_s <= 0:
             return NotSent(f"{self._named}: the deadline had passed before the call")
         line: _Line | None = None
@@ -104,9 +149,9 @@ class Caller:
                     line = self._kept() or await self._connect()
                 except (OSError, UnicodeError) as error:
                     return NotSent(f"{self._named}: {_said(error)}")
-                return await line.ask(
-                    b"%s%sContent-Length: %d\r\n\r\n" % (self._head(path), headers, len(content)), content
-                )
+                if content is None:
+                    return await line.ask(b"%s%s\r\n" % (head, headers), b"")
+                return await line.ask(b"%s%sContent-Length: %d\r\n\r\n" % (head, headers, len(content)), content)
         except TimeoutError:
             if line is None:
                 return NotSent(f"{self._named}: no connection within the {deadline_s:g} s of the call")
@@ -120,12 +165,8 @@ class Caller:
         while self._idle:
             self._idle.popleft().end()
 
-    def _head(self, path: str) -> bytes:
-        head = self._heads.get(path)
-        if head is None:
-            head = f"POST {self._base}{path} HTTP/1.1\r\n{self._common}".encode("ascii")
-            self._heads[path] = head
-        return head
+    def _head(self, method: str, path: str) -> bytes:
+        return f"{method} {self._base}{path} HTTP/1.1\r\n{self._common}".encode("ascii")
 
     def _kept(self) -> _Line | None:
         now = asyncio.get_running_loop().time()
@@ -161,6 +202,10 @@ class Caller:
     async def _connect(self) -> _Line:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._connect_timeout_s):
+            if self._proxy is not None and self._tls is not None:
+                return await self._proxy.tunnel(self._host, self._port, self._tls, lambda: _Line(self._doubt))
+            if self._proxy is not None:
+                return await self._proxy.connect(lambda: _Line(self._doubt))
             _, line = await loop.create_connection(lambda: _Line(self._doubt), self._host, self._port, ssl=self._tls)
         return line
 

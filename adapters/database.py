@@ -11,6 +11,7 @@ whatever changed. The only module beside the ledger's that knows SQLAlchemy; it 
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -54,6 +55,12 @@ class Page:
     columns: tuple[str, ...]
     rows: Iterator[Sequence[Any]]
 
+    def distinct(self) -> None:
+        """Raises: SourceFault where two columns have one name."""
+        twice = next((name for name in self.columns if self.columns.count(name) > 1), None)
+        if twice is not None:
+            raise SourceFault(f"query: it gives two columns {twice!r} — give each a name of its own with AS")
+
 
 class QueryError(ValueError):
     """A query or an address that cannot be used; the text says why, `mend` what to write."""
@@ -79,6 +86,14 @@ def address(url: str) -> URL:
         known = "postgresql://…, sqlite:///…, or that of another database with its driver"
         raise QueryError(f"names {made.drivername!r}, which SQLAlchemy does not know here", f"write {known}") from None
     return made
+
+
+def beside(url: str, folder: Path) -> str:
+    """The address of a file of SQLite, relative to here, as one from `folder`; any other as it is."""
+    made = address(url)
+    if made.get_backend_name() != "sqlite" or not made.database or Path(made.database).is_absolute():
+        return url
+    return f"sqlite:///{os.path.relpath(Path(made.database).resolve(), folder.resolve())}"
 
 
 def checked(query: str) -> str:
@@ -109,15 +124,15 @@ class Database:
         password: str | None,
         query: str,
         *,
-        moment: str,
+        moment: str | None,
         key: str | None,
         folder: Path,
         timeout_s: float,
     ) -> None:
-        """`folder` is where a relative path of an SQLite file begins."""
+        """`folder` is where a relative path of an SQLite file begins; without a `moment` there is only `first`."""
         self._url = url if password is None else url.set(password=password)
         self._password, self._timeout_s, self._folder = password, timeout_s, folder
-        self._moment, self._key = moment, key
+        self._moment, self._key = moment or "", key
         self._text = sa.text(f"{query}\n")
         self._with_since = SINCE in parameters(query)
         self._engine: sa.Engine | None = None
@@ -148,6 +163,12 @@ class Database:
         else:
             wanted = wanted.where(moment.is_not(None))
         with self._rows(wanted, since) as page:
+            yield page
+
+    @contextmanager
+    def first(self, since: Any, limit: int) -> Iterator[Page]:
+        """At most `limit` rows in the order in which they come. Raises: SourceFault."""
+        with self._rows(sa.select(sa.text("*")).select_from(self._table()).limit(limit), since) as page:
             yield page
 
     def without_moment(self, since: Any) -> bool:
@@ -200,7 +221,7 @@ class Database:
             raise SourceFault(f"query: the database gave no whole page within {self._timeout_s:g} s: {said}")
         with self._connected() as connection:
             try:
-                alone = sa.select(sa.text("*")).select_from(self._table(self._moment)).limit(1)
+                alone = sa.select(sa.text("*")).select_from(self._table()).limit(1)
                 columns = tuple(connection.execute(alone, values).keys())
             except SQLAlchemyError:
                 raise SourceFault(f"query: the database refused it: {said} — mend `query`") from None
@@ -209,7 +230,7 @@ class Database:
 
     def _look(self, columns: Sequence[str]) -> None:
         for setting, name in (("cursor.column", self._moment), ("key", self._key)):
-            if name is not None and name not in columns:
+            if name and name not in columns:
                 has = ", ".join(columns)[:300]
                 raise SourceFault(f"{setting}: the query gives no column {name!r}; it gives {has} — mend `{setting}`")
 

@@ -11,14 +11,13 @@ nothing here relies on it: the code of a dead session, how large a batch may be,
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import orjson
 from pydantic import BaseModel, Field, SecretStr
 
-from adapters.calling import Broken, NotSent, Outcome, header_lines
+from adapters.calling import NotSent, Outcome, header_lines
 from adapters.dvcqg_catalogues import CatalogueSettings, CataloguesSettings, entries, requests
 from adapters.portal import (
     Clock,
@@ -30,18 +29,16 @@ from adapters.portal import (
     answer_table,
     ask_logged_in,
     caller,
-    gateway_lost,
+    grouped,
     no_log_in,
-    refused,
     repeated,
-    unknown,
-    unsent,
+    results,
     unsupported,
     was_not_answered,
     was_not_sent,
 )
-from hub.answers import Answer, Items, Verdict, at_path
-from hub.ports import AdapterContext, FaultClass, Mode, Outgoing, Receipt, Result
+from hub.answers import Answer, Verdict, at_path
+from hub.ports import AdapterContext, FaultClass, Mode, Outgoing, Result
 from schemas.errors import ConfigError, DestinationFault, Problem
 
 _SERVICES = {"dossier.v1": "DongBoHoSoMC", "dossier-step.v1": "CapNhatTienDoHoSoMC"}
@@ -54,15 +51,23 @@ class DvcqgSettings(PortalSettings):
     """Where the portal is, who the hub is there, and how much travels in one request."""
 
     login_path: UrlPath = "/login"
+    """Where a session is got."""
     integration_path: UrlPath = "/integration"
+    """Where dossiers and steps are sent."""
     share_path: UrlPath = "/share"
+    """Where a dossier is looked up."""
     username: str = Field(min_length=1)
+    """Who the hub is at the portal."""
     password: SecretStr
+    """From the environment: `${PORTAL_PASSWORD}`."""
     dstcode: Annotated[str, Field(pattern=r"^[!-~]+$")]
+    """The portal's own code, a header of each request."""
     madonvi: str = Field(min_length=1)
     """One value per deployment (the province), not per agency."""
     batch: int = Field(default=100, ge=1, le=1000)
+    """The most dossiers in one request."""
     steps_batch: int = Field(default=10, ge=1, le=1000)
+    """The most steps in one request."""
     per_item: bool = False
     """Whether the portal answers for each dossier of a request; where it does is `items` in the answer table."""
     session_s: float | None = Field(default=None, gt=0)
@@ -80,14 +85,15 @@ class DvcqgDestination:
     Settings: ClassVar[type[BaseModel]] = DvcqgSettings
     summary: ClassVar[str] = "National public service portal: DongBoHoSoMC in batches, CapNhatTienDoHoSoMC, TraCuuHoSo"
     can_look_up = True
+    kinds: ClassVar[tuple[str, ...]] = tuple(_SERVICES)
+    """What it has a service for; an adapter without this attribute takes any kind."""
 
     def __init__(self, settings: DvcqgSettings, context: AdapterContext) -> None:
         """Raises: ConfigError."""
         self._settings = settings
         self.largest = max(settings.batch, settings.steps_batch)
         self._answers = answer_table(context, "dvcqg")
-        self._items: Items | None = self._answers.items if settings.per_item else None
-        if settings.per_item and self._items is None:
+        if settings.per_item and self._answers.items is None:
             said = f"destinations.{context.name}.settings.per_item: the answer table has no `items`"
             mend = "say in the answer table where the results are, or take per_item out"
             raise ConfigError([Problem("per-item", said, mend, self._answers.file)])
@@ -97,15 +103,8 @@ class DvcqgDestination:
 
     def batches(self, outgoing: Sequence[Outgoing]) -> Sequence[Sequence[Outgoing]]:
         """Group by service and mode, in order, each request within the limits of its service and its members. Pure."""
-        groups: dict[tuple[str, Mode, int], list[list[Outgoing]]] = defaultdict(list)
-        for each in outgoing:
-            most = self._settings.steps_batch if each.mode is Mode.EVENT else self._settings.batch
-            most = min(most, each.batch_limit) if each.batch_limit > 0 else most
-            group = groups[each.kind, each.mode, most]
-            if not group or len(group[-1]) >= most:
-                group.append([])
-            group[-1].append(each)
-        return [batch for group in groups.values() for batch in group]
+        settings = self._settings
+        return grouped(outgoing, lambda each: settings.steps_batch if each.mode is Mode.EVENT else settings.batch)
 
     async def deliver(self, batch: Sequence[Outgoing], deadline_s: float) -> Sequence[Result]:
         """Send one request of one kind and mode. Never raises for what a portal or a network does."""
@@ -129,37 +128,7 @@ class DvcqgDestination:
             outcome, verdict = await self._ask(self._settings.integration_path, request, classify, Clock(deadline_s))
         except LogInFault as failure:
             return no_log_in(batch, failure)
-        if isinstance(outcome, NotSent):
-            return unsent(batch, outcome)
-        if isinstance(outcome, Broken) or verdict is None:
-            return unknown(batch, outcome.text if isinstance(outcome, Broken) else "no answer")
-        if gateway_lost(outcome, verdict):
-            return unknown(batch, verdict.text, down=True)
-        if self._items is not None and 200 <= outcome.status <= 299:
-            listed = at_path(outcome.body, self._items.at)
-            if isinstance(listed, list) or verdict.fault is None:
-                return self._per_item(batch, self._items, listed, outcome)
-        return [Receipt(each.dispatch_id) for each in batch] if verdict.fault is None else refused(batch, verdict)
-
-    def _per_item(self, batch: Sequence[Outgoing], items: Items, listed: object, answer: Answer) -> list[Result]:
-        """Match results to dossiers by number; exactly one of each, else what became of them is unknown (R14)."""
-        found: dict[str, list[object]] = defaultdict(list)
-        for item in listed if isinstance(listed, list) else []:
-            found[str(at_path(item, items.key))].append(item)
-        asked: dict[str, int] = defaultdict(int)
-        for each in batch:
-            asked[_number(each)] += 1
-        results: list[Result] = []
-        for each in batch:
-            number = _number(each)
-            matching = found.get(number, [])
-            if len(matching) != 1 or asked[number] != 1:
-                counted = f"{len(matching)} results for {asked[number]} records with the number {number}"
-                results += unknown((each,), f"the answer cannot be matched: {counted}")
-                continue
-            verdict = self._answers.classify_item(matching[0], answer, mode=each.mode, sent=(each.payload,))
-            results.append(Receipt(each.dispatch_id) if verdict.fault is None else refused((each,), verdict)[0])
-        return results
+        return results(batch, outcome, verdict, self._answers, _number if self._settings.per_item else None)
 
     async def look_up(self, keys: Sequence[str], deadline_s: float) -> Mapping[str, bool]:
         """Ask for each dossier number, one call each. Raises: DestinationFault."""

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed, wait_random
 
-from adapters.way import WaySettings, context
+from adapters.way import WaySettings, context, usual_context
 from hub.answers import retry_after_s
 from schemas.errors import SourceFault
 
@@ -74,7 +74,7 @@ def client(way: WaySettings | None = None, folder: Path = Path()) -> httpx.Async
     Raises: ConfigError for certificates that cannot be used.
     """
     return httpx.AsyncClient(
-        verify=True if way is None else context(way, folder),
+        verify=usual_context() if way is None else context(way, folder),
         proxy=None if way is None else way.proxy,
         trust_env=False,
         follow_redirects=False,
@@ -151,6 +151,8 @@ async def fetch(
         if not mend and url.startswith("https:") and not str(error):
             # With TLS 1.3 a server that misses our certificate says so after the handshake, or just hangs up.
             mend = " — see its log; where it wants to see a certificate, name it in `client_certificate`"
+        elif not mend:
+            mend = " — it was stopped, or died of this very answer: see its log; smaller pages may help"
         raise SourceFault(f"{what}: {_place(url)} broke off: {_said(error)}{mend}") from error
     except (httpx.InvalidURL, httpx.CookieConflict) as error:
         raise SourceFault(f"{what}: the address {url!r} cannot be used: {error}{advice}") from error

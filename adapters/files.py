@@ -53,6 +53,7 @@ class FilesSettings(BaseModel):
     pattern: str | tuple[str, ...]
     """Names to take, with `*`, `?` and `[…]`; of several patterns the files of the first are read first."""
     media: Media = "csv"
+    """What the files are; those inside an archive, where it is one."""
     settle_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
     """A file is complete when its size and time have been the same for so long; not used where `ready` is set."""
     ready: str | None = None

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import orjson
 from pydantic import BaseModel, Field, SecretStr
 
-from adapters.calling import Broken, NotSent, Outcome, header_lines
+from adapters.calling import Outcome, header_lines
 from adapters.portal import (
     Clock,
     Credential,
@@ -26,17 +26,14 @@ from adapters.portal import (
     answer_table,
     ask_logged_in,
     caller,
-    gateway_lost,
     no_log_in,
-    refused,
     repeated,
-    unknown,
-    unsent,
+    results,
     unsupported,
     was_not_answered,
 )
 from hub.answers import Answer, Verdict, at_path
-from hub.ports import AdapterContext, FaultClass, Outgoing, Receipt, Result
+from hub.ports import AdapterContext, FaultClass, Outgoing, Result
 from schemas.errors import DestinationFault, Problem
 
 _FORM = header_lines({"Content-Type": "application/x-www-form-urlencoded"})
@@ -46,10 +43,15 @@ class LgspSettings(PortalSettings):
     """Where the platform is and who the hub is there."""
 
     client_id: str = Field(min_length=1)
+    """Who the hub is at the platform."""
     client_secret: SecretStr
+    """From the environment: `${LGSP_SECRET}`."""
     token_path: UrlPath = "/token"
+    """Where a token is got."""
     dossier_path: UrlPath = "/Document/SyncDocument"
+    """Where dossiers are sent."""
     step_path: UrlPath = "/Document/UpdateDocumentTraces"
+    """Where steps are sent."""
     renew_before_s: float = Field(default=60.0, ge=0)
     """How long before its end a token is renewed; at most half of its life."""
 
@@ -61,6 +63,8 @@ class LgspDestination:
     Settings: ClassVar[type[BaseModel]] = LgspSettings
     summary: ClassVar[str] = "Provincial platform (LGSP): SyncDocument and UpdateDocumentTraces, one record per request"
     can_look_up = False
+    kinds: ClassVar[tuple[str, ...]] = ("dossier.v1", "dossier-step.v1")
+    """What it has a service for; an adapter without this attribute takes any kind."""
     largest = 1
 
     def __init__(self, settings: LgspSettings, context: AdapterContext) -> None:
@@ -111,13 +115,7 @@ class LgspDestination:
             outcome, verdict = await ask_logged_in(self._token, send, classify, clock)
         except LogInFault as failure:
             return no_log_in((record,), failure)[0]
-        if isinstance(outcome, NotSent):
-            return unsent((record,), outcome)[0]
-        if isinstance(outcome, Broken) or verdict is None:
-            return unknown((record,), outcome.text if isinstance(outcome, Broken) else "no answer")[0]
-        if gateway_lost(outcome, verdict):
-            return unknown((record,), verdict.text, down=True)[0]
-        return Receipt(record.dispatch_id) if verdict.fault is None else refused((record,), verdict)[0]
+        return results((record,), outcome, verdict, self._answers)[0]
 
     async def _log_in(self, deadline_s: float) -> Held:
         wanted = self._settings

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
@@ -24,8 +25,8 @@ from tenacity import (
 )
 
 from adapters.calling import Broken, Caller, NotSent, Outcome
-from hub.answers import Answer, AnswerTable, Verdict, load_answers, value_sent
-from hub.ports import AdapterContext, Fault, FaultClass, Outgoing, Unknown
+from hub.answers import Answer, AnswerTable, Verdict, at_path, load_answers, value_sent
+from hub.ports import AdapterContext, Fault, FaultClass, Mode, Outgoing, Receipt, Result, Unknown
 from schemas.errors import ConfigError, Problem
 
 ATTEMPTS = 3
@@ -46,6 +47,7 @@ class PortalSettings(BaseModel):
     url: str
     """The base address, http or https, that the paths are appended to."""
     connect_timeout_s: float = Field(default=5.0, gt=0, le=120)
+    """How long one attempt to connect may take."""
     ca_file: str | None = None
     """The certificates to trust, PEM, where the system's own do not do; relative to the configuration file."""
 
@@ -211,15 +213,16 @@ async def ask_logged_in(
     *,
     again: Callable[[Outcome], bool] = was_not_sent,
     doubt_s: float = math.inf,
+    renewable: bool = True,
 ) -> tuple[Outcome, Verdict | None]:
     """Send under a session, and once more under a new one where the session died; the verdict is of the last answer.
 
     Dead is a session that the table says is dead, and, since some die without saying so, one older than `doubt_s` that
     is answered by what no rule knows: such an answer is never a success and would be repeated anyway.
-    `send(held, left_s)` is also repeated while `again(outcome)`, which must not be so after an effect.
-    Raises: LogInFault.
+    `send(held, left_s)` is also repeated while `again(outcome)`, which must not be so after an effect. What is not
+    `renewable` (a password with each request) is not tried a second time. Raises: LogInFault.
     """
-    for last in (False, True):
+    for last in (False, True) if renewable else (True,):
         held = await credential.get(clock.left_s)
         outcome = await _send(send, held, again, clock)
         if not isinstance(outcome, Answer):
@@ -232,7 +235,7 @@ async def ask_logged_in(
         credential.drop(held)
         if last:
             return outcome, verdict
-    raise AssertionError("the second round returns")  # pragma: no cover
+    raise AssertionError("the last round returns")  # pragma: no cover
 
 
 async def _send(
@@ -244,6 +247,71 @@ async def _send(
         return outcome
     await asyncio.sleep(FIRST_WAIT_S)
     return await repeated(lambda: send(held, clock.left_s), again, left_s)
+
+
+def grouped(outgoing: Sequence[Outgoing], most: Callable[[Outgoing], int]) -> Sequence[Sequence[Outgoing]]:
+    """Group by kind and mode, in order, each request within `most` and the limits of its members. Pure."""
+    groups: dict[tuple[str, Mode, int], list[list[Outgoing]]] = defaultdict(list)
+    for each in outgoing:
+        limit = min(most(each), each.batch_limit) if each.batch_limit > 0 else most(each)
+        group = groups[each.kind, each.mode, limit]
+        if not group or len(group[-1]) >= limit:
+            group.append([])
+        group[-1].append(each)
+    return [batch for group in groups.values() for batch in group]
+
+
+def results(
+    batch: Sequence[Outgoing],
+    outcome: Outcome,
+    verdict: Verdict | None,
+    table: AnswerTable,
+    number: Callable[[Outgoing], str] | None = None,
+) -> list[Result]:
+    """What became of each member of one request.
+
+    Where `number` says how the portal names a record, and the table where an answer has `items`, each is told by its
+    own; one answer stands for all otherwise.
+    """
+    if isinstance(outcome, NotSent):
+        return [*unsent(batch, outcome)]
+    if isinstance(outcome, Broken) or verdict is None:
+        return [*unknown(batch, outcome.text if isinstance(outcome, Broken) else "no answer")]
+    if gateway_lost(outcome, verdict):
+        return [*unknown(batch, verdict.text, down=True)]
+    if number is not None and table.items is not None and 200 <= outcome.status <= 299:
+        listed = table.listed(outcome)
+        if listed is not None or verdict.fault is None:
+            return _by_item(batch, listed or [], outcome, table, number)
+    return [Receipt(each.dispatch_id) for each in batch] if verdict.fault is None else [*refused(batch, verdict)]
+
+
+def _by_item(
+    batch: Sequence[Outgoing],
+    listed: Sequence[object],
+    answer: Answer,
+    table: AnswerTable,
+    number: Callable[[Outgoing], str],
+) -> list[Result]:
+    """Match results to records by number; exactly one of each, else what became of them is unknown (R14)."""
+    assert table.items is not None
+    found: dict[str, list[object]] = defaultdict(list)
+    for item in listed:
+        found[str(at_path(item, table.items.key))].append(item)
+    asked: dict[str, int] = defaultdict(int)
+    for each in batch:
+        asked[number(each)] += 1
+    made: list[Result] = []
+    for each in batch:
+        own = number(each)
+        matching = found.get(own, [])
+        if len(matching) != 1 or asked[own] != 1:
+            counted = f"{len(matching)} results for {asked[own]} records with the number {own}"
+            made += unknown((each,), f"the answer cannot be matched: {counted}")
+            continue
+        verdict = table.classify_item(matching[0], answer, mode=each.mode, sent=(each.payload,))
+        made.append(Receipt(each.dispatch_id) if verdict.fault is None else refused((each,), verdict)[0])
+    return made
 
 
 def unsent(batch: Sequence[Outgoing], outcome: NotSent) -> list[Fault]:

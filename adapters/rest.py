@@ -24,7 +24,7 @@ from adapters.fetching import Fetched, client, fetch_in_time
 from adapters.moments import Reader, ReadFormat, WriteFormat, Writer
 from adapters.paging import Answer, PageFacts, Paging, Stand, Start, whole_number
 from adapters.rest_auth import Auth, LoginAuth, NoAuth, Session, SignSettings
-from adapters.way import WaySettings
+from adapters.way import SourceWaySettings
 from hub.ports import AdapterContext, Arrival, Cursor
 from mappings.decode import json
 from mappings.document import json_finder
@@ -46,7 +46,9 @@ class RestSince(_Part):
     """The query parameter that asks for what changed since."""
 
     parameter: str
+    """Its name."""
     format: WriteFormat = "iso"
+    """How a time is written: `iso`, `/Date(ms)/`, or a pattern like `dd/MM/yyyy HH:mm:ss`."""
     overlap_s: Annotated[float, Field(ge=0, le=86_400 * 31, allow_inf_nan=False)] = 60.0
     """Asked for again each time, for what was committed late."""
     start: Start = None
@@ -69,10 +71,13 @@ class RestPage(_Part):
     """The query parameters that ask for a page."""
 
     style: Literal["page", "cursor", "offset", "link"] = "page"
+    """By a page's number, by the source's own token, by an offset, or by the header Link."""
     parameter: str = ""
     """Of the page's number, of the token, or of how many rows are passed over; none with `link`."""
     size_parameter: str | None = None
+    """The parameter of how many rows a page has, where there is one."""
     size: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """Rows in one page."""
     first: Annotated[int, Field(ge=0, le=1)] = 1
     """The number of the first page; with `cursor` the first request has an empty parameter."""
     next: str | None = None
@@ -97,25 +102,31 @@ class RestRows(_Part):
     """Where the rows are, as in the mapping's `within`, and what paging reads of them. Paths have dots."""
 
     at: str = ""
+    """The path of the list; empty where the answer is the list."""
     changed: str | None = None
+    """The path, in a row, of when it was changed."""
     changed_format: ReadFormat = "iso"
+    """How that time is written; several ways where rows differ."""
     pages: str | None = None
     """The path of how many pages there are; without it the first page without rows is the last."""
 
 
-class RestSettings(WaySettings):
+class RestSettings(SourceWaySettings):
     """Settings of a source with `adapter: rest`."""
 
     url: str
     """The base address; `path` and the log-in's path are added to it."""
     path: str
+    """What is asked, below `url`."""
     query: dict[str, str | int] = Field(default_factory=dict)
     """Constants of the query."""
     headers: dict[str, str] = Field(default_factory=dict)
+    """More headers of each request."""
     since: RestSince | None = None
     page: RestPage | None = None
     rows: RestRows = Field(default_factory=RestRows)
     auth: Annotated[Auth, Field(discriminator="type")] = Field(default_factory=NoAuth)
+    """Who the hub is at the source."""
     sign: SignSettings | None = None
     timeout_s: Seconds = 30.0
     """For one request in all, from connecting to the last byte."""

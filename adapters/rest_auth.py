@@ -1,7 +1,8 @@
-"""Who the hub is to a REST source: how it logs in, and how it signs.
+"""Who the hub is to a system that speaks HTTP: how it logs in, and how it signs.
 
-`Session` gives each request its headers. A token is had before the first request, renewed before it ends, and once
-when the source refuses it.
+The settings, what is asked for a token and how its answer is read are the same for a source and for a destination.
+`Session` gives each request to a source its headers: a token is had before the first request, renewed before it ends,
+and once when the source refuses it. A destination keeps its token in `adapters.portal.Credential`.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from adapters.fetching import Fetched, fetch
+from adapters.fetching import fetch
 from adapters.moments import WriteFormat, Writer
 from mappings.decode import json
 from mappings.document import json_finder
@@ -44,6 +46,7 @@ class BearerAuth(_Part):
 
     type: Literal["bearer"]
     token: SecretStr
+    """From the environment."""
 
 
 class LoginAuth(_Part):
@@ -51,10 +54,15 @@ class LoginAuth(_Part):
 
     type: Literal["login"]
     path: str
+    """Where to log in, below `url`."""
     username: str
+    """Who the hub is there."""
     password: SecretStr
+    """From the environment."""
     username_field: str = "username"
+    """The member of the log-in that holds the name."""
     password_field: str = "password"
+    """The member that holds the password."""
     body: dict[str, Any] = Field(default_factory=dict)
     """Constants sent with it."""
     token: str = "token"
@@ -70,7 +78,9 @@ class BasicAuth(_Part):
 
     type: Literal["basic"]
     username: str
+    """Who the hub is there."""
     password: SecretStr
+    """From the environment."""
 
 
 class OAuth2Auth(_Part):
@@ -80,8 +90,11 @@ class OAuth2Auth(_Part):
     token_url: str
     """An address, or a path below `url`."""
     client_id: str
+    """Who the hub is there."""
     client_secret: SecretStr
+    """From the environment."""
     scope: str | None = None
+    """What the token is asked for, where the server wants to know."""
     send: Literal["basic", "body"] = "basic"
     """Where the credentials go: into the Authorization header, or into the form."""
     body: dict[str, str] = Field(default_factory=dict)
@@ -98,9 +111,13 @@ class SignSettings(_Part):
     """Headers that sign each request (HMAC). Templates have holes like {time}; see docs/configuration.md."""
 
     secret: SecretStr
+    """The key, from the environment."""
     secret_is: Literal["text", "hex", "base64"] = "text"
+    """How the key is written."""
     algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
+    """The digest of the HMAC."""
     written: Literal["hex", "base64"] = "hex"
+    """How the signature is written."""
     text: str
     """What is signed, a template without {signature}."""
     headers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], str]
@@ -110,6 +127,7 @@ class SignSettings(_Part):
     joined_by: str = ";"
     """Between the names of {names}."""
     time_format: WriteFormat = "iso"
+    """How {time} is written."""
 
     @model_validator(mode="after")
     def _templates(self) -> SignSettings:
@@ -183,6 +201,89 @@ def signer(settings: SignSettings) -> Callable[[str, str, bytes], dict[str, str]
     return sign
 
 
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """One POST for a token."""
+
+    what: str
+    """For people: `token` or `log-in`."""
+    who: str
+    """The name that is shown where it is refused."""
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    token: str
+    """Where the token stands in the answer."""
+    expires: str | None
+    """Where its life in seconds stands."""
+    mend: str
+    """What to look at where it is refused."""
+    mend_missing: str
+    """What to look at where no token comes."""
+
+
+class NoTokenError(ValueError):
+    """The answer holds no token; the text never has a secret."""
+
+
+def token_request(auth: LoginAuth | OAuth2Auth, url: str, headers: Mapping[str, str]) -> TokenRequest:
+    """What is posted for a token; `url` is the base, `headers` go with every request."""
+    if isinstance(auth, LoginAuth):
+        asked = {**auth.body, auth.username_field: auth.username, auth.password_field: auth.password.get_secret_value()}
+        return TokenRequest(
+            "log-in",
+            auth.username,
+            f"{url}/{auth.path.lstrip('/')}",
+            {"Content-Type": "application/json", "Accept": "application/json", **headers},
+            orjson.dumps(asked),
+            auth.token,
+            auth.expires,
+            "mend `username` and `password`",
+            "mend `token`",
+        )
+    secret = auth.client_secret.get_secret_value()
+    form = {"grant_type": "client_credentials", **auth.body}
+    if auth.scope is not None:
+        form["scope"] = auth.scope
+    made = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json", **headers}
+    if auth.send == "basic":
+        made["Authorization"] = basic(auth.client_id, secret)
+    else:
+        form |= {"client_id": auth.client_id, "client_secret": secret}
+    return TokenRequest(
+        "token",
+        auth.client_id,
+        urljoin(f"{url}/", auth.token_url if "://" in auth.token_url else auth.token_url.lstrip("/")),
+        made,
+        urlencode(form).encode("ascii"),
+        "access_token",
+        "expires_in",
+        "mend `client_id`, `client_secret` and `scope`, or `send`",
+        "see that `token_url` is right",
+    )
+
+
+def read_token(asked: TokenRequest, body: bytes, charset: str | None) -> tuple[str, float]:
+    """The token in an answer and after how many seconds to ask for another, `inf` where it does not say.
+
+    Raises: NoTokenError.
+    """
+    try:
+        answer = json.parse(body, charset, limit=1 << 20)
+    except UndecodableError as error:
+        raise NoTokenError(f"the answer cannot be read: {error}") from error
+    token = next(iter(json_finder(asked.token)(answer)), None)
+    if not isinstance(token, str) or not token.strip() or not token.isascii() or not token.isprintable():
+        held = ", ".join(sorted(answer)) if isinstance(answer, dict) else "no object"
+        raise NoTokenError(f"no token at {asked.token!r} in the answer, which has {held} — {asked.mend_missing}")
+    life = next(iter(json_finder(asked.expires)(answer)), None) if asked.expires else None
+    if isinstance(life, str) and life.strip().isdecimal():
+        life = int(life)
+    if not isinstance(life, int | float) or isinstance(life, bool) or life <= 0:
+        return token.strip(), float("inf")
+    return token.strip(), life * RENEW_AT
+
+
 class Session:
     """The tokens of one source."""
 
@@ -217,86 +318,43 @@ class Session:
         made: dict[str, str] = {}
         auth = self.auth
         stale = self._token is None or time.monotonic() >= self._renew_at
-        if isinstance(auth, LoginAuth) and stale:
+        if isinstance(auth, LoginAuth | OAuth2Auth) and stale:
             await self._log_in(auth)
-        elif isinstance(auth, OAuth2Auth) and stale:
-            await self._grant(auth)
         elif isinstance(auth, BasicAuth):
-            made["Authorization"] = _basic(auth.username, auth.password.get_secret_value())
+            made["Authorization"] = basic(auth.username, auth.password.get_secret_value())
         if self._token is not None:
             made["Authorization"] = f"Bearer {self._token}"
         if self._sign is not None:
             made |= self._sign(method, url, body)
         return made
 
-    async def _grant(self, auth: OAuth2Auth) -> None:
-        secret = auth.client_secret.get_secret_value()
-        form = {"grant_type": "client_credentials", **auth.body}
-        if auth.scope is not None:
-            form["scope"] = auth.scope
-        headers = {"Accept": "application/json", **self._headers}
-        if auth.send == "basic":
-            headers["Authorization"] = _basic(auth.client_id, secret)
-        else:
-            form |= {"client_id": auth.client_id, "client_secret": secret}
-        self._token = None
-        fetched = await fetch(
-            self._http,
-            "POST",
-            urljoin(f"{self._url}/", auth.token_url.lstrip("/") if "://" not in auth.token_url else auth.token_url),
-            data=form,
-            headers=headers,
-            deadline_s=self._timeout_s,
-            limit_bytes=1 << 20,
-            what="token",
-            mend="see that `token_url` is right and the service runs",
-        )
-        if not 200 <= fetched.status < 300:
-            raise SourceFault(
-                f"token: {auth.client_id!r} was refused with HTTP {fetched.status}{fetched.elsewhere}: "
-                f"{fetched.excerpt} — mend `client_id`, `client_secret` and `scope`, or `send`"
-            )
-        self._take(fetched, "access_token", "expires_in", "token", "see that `token_url` is right")
-
-    async def _log_in(self, auth: LoginAuth) -> None:
+    async def _log_in(self, auth: LoginAuth | OAuth2Auth) -> None:
         """Raises: SourceFault; the text never has the password."""
-        asked = {**auth.body, auth.username_field: auth.username, auth.password_field: auth.password.get_secret_value()}
+        asked = token_request(auth, self._url, self._headers)
         self._token = None
         fetched = await fetch(
             self._http,
             "POST",
-            self._url + "/" + auth.path.lstrip("/"),
-            content=orjson.dumps(asked),
-            headers={"Content-Type": "application/json", "Accept": "application/json", **self._headers},
+            asked.url,
+            content=asked.content,
+            headers=dict(asked.headers),
             deadline_s=self._timeout_s,
             limit_bytes=1 << 20,
-            what="log-in",
-            mend="see that `url` is right and the service runs",
+            what=asked.what,
+            mend=f"see that `{'url' if asked.what == 'log-in' else 'token_url'}` is right and the service runs",
         )
         if not 200 <= fetched.status < 300:
             raise SourceFault(
-                f"log-in: {auth.username!r} was refused with HTTP {fetched.status}{fetched.elsewhere}: "
-                f"{fetched.excerpt} — mend `username` and `password`"
+                f"{asked.what}: {asked.who!r} was refused with HTTP {fetched.status}{fetched.elsewhere}: "
+                f"{fetched.excerpt} — {asked.mend}"
             )
-        self._take(fetched, auth.token, auth.expires, "log-in", "mend `token`")
-
-    def _take(self, fetched: Fetched, at: str, expires: str | None, what: str, mend: str) -> None:
         try:
-            answer = json.parse(fetched.body, fetched.charset, limit=1 << 20)
-        except UndecodableError as error:
-            raise SourceFault(f"{what}: the answer cannot be read: {error}") from error
-        token = next(iter(json_finder(at)(answer)), None)
-        if not isinstance(token, str) or not token.strip() or not token.isascii() or not token.isprintable():
-            held = ", ".join(sorted(answer)) if isinstance(answer, dict) else "no object"
-            raise SourceFault(f"{what}: no token at {at!r} in the answer, which has {held} — {mend}")
-        life = next(iter(json_finder(expires)(answer)), None) if expires else None
-        if isinstance(life, str) and life.strip().isdecimal():
-            life = int(life)
-        if not isinstance(life, int | float) or isinstance(life, bool) or life <= 0:
-            life = float("inf")
-        self._token = token.strip()
-        self._renew_at = time.monotonic() + life * RENEW_AT
+            self._token, life_s = read_token(asked, fetched.body, fetched.charset)
+        except NoTokenError as error:
+            raise SourceFault(f"{asked.what}: {error}") from error
+        self._renew_at = time.monotonic() + life_s
 
 
-def _basic(username: str, password: str) -> str:
+def basic(username: str, password: str) -> str:
+    """The value of an Authorization header (RFC 7617)."""
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import base64
 import uuid
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
+
+import orjson
 
 from schemas.local_time import LOCAL
 
@@ -37,6 +40,11 @@ def as_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_json(part) for part in value]
     return str(value)
+
+
+def row(columns: Sequence[str], values: Sequence[Any]) -> bytes:
+    """A row as JSON: an object with a member per column."""
+    return orjson.dumps({name: as_json(value) for name, value in zip(columns, values, strict=True)})
 
 
 def written(value: Any) -> str:

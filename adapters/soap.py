@@ -22,15 +22,13 @@ from urllib.parse import urlsplit
 import zeep
 from lxml import etree
 from pydantic import BaseModel
-from requests import RequestException
-from zeep.exceptions import Error as ZeepError
 
 from adapters.fetching import Fetched, client, fetch, fetch_in_time
 from adapters.moments import Writer
 from adapters.multipart import is_multipart, root_part
 from adapters.paging import Answer, Paging, Stand
 from adapters.soap_settings import SoapSettings, row_reader
-from adapters.wsdl import Built, Documents, Service, difference
+from adapters.wsdl import UNUSABLE, Built, Documents, Service, difference
 from hub.ports import AdapterContext, Arrival, Cursor
 from mappings.decode import xml
 from schemas.errors import Problem, SourceFault, UndecodableError
@@ -107,6 +105,12 @@ class SoapSource:
             return [Problem("wsdl", text, mend or "mend `operation`, `arguments`, `since` and `page`")]
         return []
 
+    async def first(self) -> Answer:
+        """What the operation answers to the first page, for who only looks at it. Raises: SourceFault."""
+        now = datetime.now(UTC)
+        since = self.settings.since.start if self.settings.since else None
+        return await self._ask(Stand(since=since, began=now, page=self._paging.first), since)
+
     def _arguments(self, stand: Stand, since: datetime | None) -> dict[str, Any]:
         arguments = dict(self.settings.arguments)
         if self.settings.since is not None and self._since is not None and since is not None:
@@ -130,6 +134,7 @@ class SoapSource:
             deadline_s=self.settings.operation_timeout_s,
             limit_bytes=self.settings.max_bytes,
             what=self.settings.operation,
+            mend="see that the service runs; where it is not where the WSDL says, write `endpoint`",
             cap_s=self.settings.retry_after_cap_s,
         )
         if is_multipart(fetched.content_type):
@@ -166,8 +171,10 @@ class SoapSource:
         try:
             return self._current(loop).request(arguments)
         except (TypeError, zeep.exceptions.ValidationError) as error:
-            raise SourceFault(f"{name} does not take these arguments: {error} — mend `arguments`") from error
-        except (ZeepError, etree.LxmlError, ValueError, KeyError, AttributeError, NotImplementedError) as error:
+            raise SourceFault(
+                f"{name} does not take these arguments: {error} — mend `arguments`, `since` or `page`"
+            ) from error
+        except UNUSABLE as error:
             raise SourceFault(f"{name}: no request can be written: {type(error).__name__}: {error}") from error
 
     def _current(self, loop: asyncio.AbstractEventLoop) -> Service:
@@ -204,7 +211,7 @@ class SoapSource:
             return Service(settings, documents)
         except SourceFault:
             raise
-        except (ZeepError, etree.LxmlError, RequestException, ValueError, KeyError, NotImplementedError) as error:
+        except UNUSABLE as error:
             raise SourceFault(
                 f"the WSDL {self.wsdl} cannot be used: {type(error).__name__}: {error} — open it in a browser: "
                 "it must be a complete WSDL, with everything that it imports; what is missing is named in `imports`"
@@ -235,7 +242,10 @@ def refuse_fault(fetched: Fetched, operation: str) -> None:
             names = ("faultstring", "Reason", "faultcode", "Code")
             found = {etree.QName(child).localname: " ".join(str(child.xpath("string()")).split()) for child in fault}
             said = next((found[name] for name in names if found.get(name)), "without a text")
-            raise SourceFault(f"{operation}: the service answered a fault: {said[:500]}")
+            raise SourceFault(
+                f"{operation}: the service answered a fault: {said[:500]} — see that `arguments`, `headers` and the "
+                "log-in are what it wants; its own log says more"
+            )
     if not 200 <= fetched.status < 300:
         raise SourceFault(
             f"{operation}: the service answered HTTP {fetched.status}{fetched.elsewhere}: {fetched.excerpt}"

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from adapters.moments import Reader, ReadFormat, WriteFormat
 from adapters.paging import Answer, PageFacts, Start, whole_number
-from adapters.way import WaySettings
+from adapters.way import SourceWaySettings
 from mappings.decode import SourceSpec, Unwrap
 from mappings.document import decoder, finder
 from mappings.refusal import RefusalError
@@ -32,7 +32,9 @@ class SoapSince(_Part):
     """How the operation is asked for what changed since."""
 
     argument: str
+    """The argument's name."""
     format: WriteFormat = "iso"
+    """How a time is written: `iso`, or a pattern like `dd/MM/yyyy HH:mm:ss`."""
     overlap_s: Annotated[float, Field(ge=0, le=86_400 * 31, allow_inf_nan=False)] = 60.0
     """Asked for again each time, for what was committed late."""
     start: Start = None
@@ -43,32 +45,45 @@ class SoapPage(_Part):
     """How the operation is asked for a page."""
 
     argument: str
+    """The argument of the page's number."""
     size_argument: str | None = None
+    """The argument of how many rows a page has, where there is one."""
     size: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """Rows in one page."""
     first: Annotated[int, Field(ge=0, le=1)] = 1
+    """The number of the first page."""
 
 
 class SoapUnwrap(_Part):
     """As a mapping's `unwrap`."""
 
     path: str
+    """The place whose text is a document of its own."""
     holds: Literal["xml", "json"] = "xml"
+    """What that document is."""
     base64: bool = False
+    """Whether the text is base64."""
     empty_is_none: bool = False
+    """Whether an empty place means that there are no rows."""
 
 
 class SoapRows(_Part):
     """Where the rows are, as in the mapping, and what paging reads of them."""
 
     unwrap: list[SoapUnwrap] = Field(default_factory=list)
+    """Layer by layer."""
     within: str = ""
+    """What holds the rows."""
     each: str = ""
+    """What a row is called."""
     dataset: str = ""
     """The table of a .NET DataSet, instead of `each`."""
     beside: list[str] = Field(default_factory=list)
+    """What may stand beside the rows."""
     changed: str | None = None
     """The path, from a row, of its change time."""
     changed_format: ReadFormat = "iso"
+    """How that time is written; several ways where rows differ."""
     pages: str | None = None
     """The path, from the document that holds the rows, of how many pages there are; without it the first page without
     rows is the last."""
@@ -84,12 +99,17 @@ class SoapHeader(_Part):
     """One element of the SOAP header of each call."""
 
     name: Annotated[str, Field(pattern=_XML_NAME)]
+    """The element's name."""
     namespace: str = ""
+    """Its namespace."""
     values: dict[Annotated[str, Field(pattern=_XML_NAME)], SecretStr] = Field(default_factory=dict)
     """Its children, each with its text, in the element's namespace."""
     text: SecretStr | None = None
+    """Its text, where it has no children."""
     attributes: dict[Annotated[str, Field(pattern=_XML_NAME)], str] = Field(default_factory=dict)
+    """Its attributes."""
     must_understand: bool = False
+    """Whether the service has to refuse what it does not understand."""
 
     @model_validator(mode="after")
     def _one_content(self) -> SoapHeader:
@@ -102,21 +122,26 @@ class SoapSecurity(_Part):
     """WS-Security: a UsernameToken in each call's header."""
 
     username: str
+    """Who the hub is there."""
     password: SecretStr
+    """From the environment."""
     digest: bool = False
     """The password's digest with a nonce and the time, instead of the password."""
     timestamp_s: Annotated[int, Field(ge=1, le=86_400)] | None = None
     """A Timestamp too, that ends so many seconds later."""
 
 
-class SoapSettings(WaySettings):
+class SoapSettings(SourceWaySettings):
     """Settings of a source with `adapter: soap`."""
 
     wsdl: str
     """An address, or a file relative to the configuration."""
     operation: str
+    """The operation that is called."""
     service: str | None = None
+    """The service by its name, where the WSDL has several."""
     port: str | None = None
+    """Its port by its name, where it has several."""
     binding: str | None = None
     """The binding by its name, where the WSDL names no service for it; needs `endpoint`."""
     version: Literal["1.1", "1.2"] | None = None
@@ -141,7 +166,9 @@ class SoapSettings(WaySettings):
     load_timeout_s: Seconds = 30.0
     """For the WSDL and all that it imports, in all."""
     username: str | None = None
+    """Who the hub is there, by HTTP (basic)."""
     password: SecretStr | None = None
+    """From the environment."""
     max_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 32 << 20
     """The largest answer that is read."""
 

@@ -25,7 +25,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -69,6 +68,7 @@ class SqlCursor(_Part):
     """The column by which what changed is found: it grows with every change."""
 
     column: str
+    """Its name in the query's result."""
     type: Kind = "time"
     """`time` for a time of change (a text in ISO 8601 is one), `number` for a version or an id."""
     start: Start | int = None
@@ -95,12 +95,14 @@ class SqlSettings(_Part):
     url: Annotated[str, AfterValidator(_address)]
     """An address of SQLAlchemy without its password: postgresql://hub@10.0.0.5/motcua, sqlite:///motcua.db."""
     password: SecretStr | None = None
+    """From the environment; it stands in no address."""
     query: Annotated[str, AfterValidator(_query)]
     """One SELECT. It may ask for `:since`, where a database is too slow to look for it from outside."""
     cursor: SqlCursor
     key: str | None = None
     """A column that tells rows of the same moment apart; without it at most a page of rows may share one."""
     page: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """Rows in one page."""
     timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 60.0
     """One page in all, from connecting to the last row."""
     max_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 32 << 20
@@ -267,13 +269,11 @@ class SqlSource:
         read, size, now = _Read(), 2, datetime.now(UTC)
         with self._database.read(self._lower(stand.since), stand.edge, limit) as page:
             columns = page.columns
-            if len(set(columns)) != len(columns):
-                twice = next(name for name in columns if columns.count(name) > 1)
-                raise SourceFault(f"query: it gives two columns {twice!r} — give each a name of its own with AS")
+            page.distinct()
             moment_at = columns.index(settings.cursor.column)
             key_at = None if settings.key is None else columns.index(settings.key)
             for row in page.rows:
-                made = orjson.dumps({name: row_values.as_json(value) for name, value in zip(columns, row, strict=True)})
+                made = row_values.row(columns, row)
                 if made == stand.before and not read.rows:
                     continue  # the last row of the page before
                 if len(read.rows) >= settings.page:

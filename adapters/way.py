@@ -1,6 +1,6 @@
-"""The way to a source: its TLS, its certificates, a proxy, and how long it may ask the hub to wait.
+"""The way to another side that speaks HTTP: its TLS, its certificates, a proxy; how long a source may let the hub wait.
 
-Shared by the settings of sources that speak HTTP. What makes a connection weaker than it has to be is allowed, since
+Shared by the settings of sources and destinations. What makes a connection weaker than it has to be is allowed, since
 old servers know nothing better, and `hub check` names it as such.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -39,22 +40,21 @@ class TlsSettings(BaseModel):
 
 
 class WaySettings(BaseModel):
-    """A part of a source's settings: how it is reached."""
+    """A part of the settings of whoever speaks HTTP: how the other side is reached."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     ca_file: str | None = None
     """A certificate authority of one's own (PEM), instead of those of the system."""
     client_certificate: str | None = None
-    """The certificate (PEM, with its chain) that the hub shows to the source."""
+    """The certificate (PEM, with its chain) that the hub shows to the other side."""
     client_key: str | None = None
     """Its private key (PEM), where it does not stand in the same file."""
     client_key_password: SecretStr | None = None
+    """What the private key is locked with."""
     tls: TlsSettings = Field(default_factory=TlsSettings)
     proxy: str | None = Field(None, repr=False)
     """An HTTP proxy, `http://host:port`; the environment's is never used."""
-    retry_after_cap_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 60.0
-    """How long a source that answers 429 (or 503 with Retry-After) may let one request wait, in all."""
 
     @field_validator("proxy")
     @classmethod
@@ -85,6 +85,13 @@ class WaySettings(BaseModel):
     def lacking(self, folder: Path) -> Sequence[Problem]:
         """What cannot be read of the files that are named, for `hub check`."""
         return list(_lacking(self, folder))
+
+
+class SourceWaySettings(WaySettings):
+    """The way to a source, which may name a time to wait; how long a destination waits is the ledger's."""
+
+    retry_after_cap_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 60.0
+    """How long a source that answers 429 (or 503 with Retry-After) may let one request wait, in all."""
 
 
 def _lacking(way: WaySettings, folder: Path) -> Iterator[Problem]:
@@ -134,9 +141,17 @@ def _context(way: WaySettings, folder: Path) -> ssl.SSLContext:
     return made
 
 
+@cache
+def usual_context() -> ssl.SSLContext:
+    """The TLS of every source that asks for nothing of its own: the system's authorities take 30 ms to load."""
+    return _context(WaySettings(proxy=None), Path())
+
+
 def context(way: WaySettings, folder: Path) -> ssl.SSLContext:
-    """The TLS of a source; the server's certificate is always looked at. Raises: ConfigError for files that are not
+    """The TLS of one way; the server's certificate is always looked at. Raises: ConfigError for files that are not
     there or are none."""
+    if way.ca_file is None and way.client_certificate is None and way.tls == TlsSettings():
+        return usual_context()
     problems = list(_lacking(way, folder))
     if problems:
         raise ConfigError(problems)

@@ -7,6 +7,7 @@ schemas of the Internet itself, and refuses every other address by name. All of 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from urllib.request import url2pathname
 
 import zeep
 from lxml import etree
+from requests import RequestException
+from zeep.exceptions import Error as ZeepError
 from zeep.proxy import ServiceProxy
 from zeep.wsdl.bindings import Soap11Binding, Soap12Binding
 from zeep.wsse.username import UsernameToken
@@ -24,8 +27,10 @@ from zeep.wsse.utils import WSU
 
 from adapters.fetching import Fetched
 from adapters.soap_settings import SoapHeader, SoapSecurity, SoapSettings
+from adapters.soap_values import unfit
 from adapters.standard_schemas import SIMPLE_TYPES, SOAP12_ENCODING, SOAP_ENCODING, standard_address, standard_schema
 from schemas.errors import SourceFault
+from schemas.spelling import near
 
 ZEEP: Any = zeep
 """zeep, whose functions have no type hints."""
@@ -33,6 +38,12 @@ _XSD = "http://www.w3.org/2001/XMLSchema"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _WSDL = "http://schemas.xmlsoap.org/wsdl/"
 _WEB = ("http", "https")
+_WSDL_ADDRESS = "mend `wsdl`: the address of a WSDL mostly ends in ?wsdl"
+UNUSABLE = (
+    ZeepError, etree.LxmlError, RequestException, ValueError, LookupError, AttributeError, TypeError,
+    NotImplementedError, RecursionError,
+)  # fmt: skip
+"""What zeep raises for a WSDL that it cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,8 @@ class Documents:
     """Reads an address on the web. Raises: SourceFault."""
     folder: Path
     imports: Mapping[str, str] = field(default_factory=dict)
-    hosts: Sequence[str] = ()
+    hosts: Sequence[str] | None = ()
+    """Hosts beside the WSDL's own from which imports are fetched; None for every host."""
     loaded: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -88,7 +100,7 @@ class Documents:
         at_home = remote and parts.hostname == own.hostname
         if not at_home and (standard := standard_schema(url)) is not None:
             return standard
-        if not at_home and parts.hostname not in self.hosts:
+        if not at_home and self.hosts is not None and parts.hostname not in self.hosts:
             raise SourceFault(
                 f"the WSDL {self.wsdl} imports {url}, which lies on another host and is not fetched — keep it in a "
                 f'file and write `imports: {{"{url}": file.xsd}}`, or allow the host: '
@@ -96,8 +108,13 @@ class Documents:
             )
         fetched = self.fetch(url)
         if fetched.status != 200:
-            mend = "mend `wsdl`" if url == self.wsdl else f'keep it in a file: `imports: {{"{url}": file.xsd}}`'
+            mend = _WSDL_ADDRESS if url == self.wsdl else f'keep it in a file: `imports: {{"{url}": file.xsd}}`'
             raise SourceFault(f"the WSDL {url} is not there: HTTP {fetched.status}{fetched.elsewhere} — {mend}")
+        if not fetched.body.strip():
+            raise SourceFault(f"the WSDL {url} is empty — {_WSDL_ADDRESS}")
+        if url == self.wsdl and b"<html" in fetched.body[:2000].lower():
+            page = " ".join(_TAG.sub(" ", fetched.text[:4000]).split())[:200]
+            raise SourceFault(f"the WSDL {url} is a web page: {page!r} — {_WSDL_ADDRESS}")
         return fetched.body
 
     def _file(self, path: Path, what: str, setting: str) -> bytes:
@@ -148,13 +165,17 @@ class _Transport(zeep.Transport):
         return Built(address, message, {name: str(value) for name, value in headers.items()})
 
 
+def described(documents: Documents, security: Any = None) -> Any:
+    """zeep's client for a WSDL; it sends nothing. Raises: SourceFault; what `UNUSABLE` has."""
+    limits = ZEEP.Settings(forbid_dtd=True, forbid_entities=True, xml_huge_tree=False, raw_response=True)
+    return ZEEP.Client(documents.wsdl, transport=_Transport(documents), settings=limits, wsse=security)
+
+
 class Service:
     """One operation of a loaded WSDL. Raises, at its making: SourceFault; what zeep raises for a bad WSDL."""
 
     def __init__(self, settings: SoapSettings, documents: Documents) -> None:
-        limits = ZEEP.Settings(forbid_dtd=True, forbid_entities=True, xml_huge_tree=False, raw_response=True)
-        security = None if settings.security is None else _Security(settings.security)
-        made = ZEEP.Client(documents.wsdl, transport=_Transport(documents), settings=limits, wsse=security)
+        made = described(documents, None if settings.security is None else _Security(settings.security))
         self.digest = documents.digest
         self._binding, address = _chosen(made, settings)
         proxy: Any = ServiceProxy
@@ -179,13 +200,39 @@ class Service:
     def request(self, arguments: Mapping[str, Any]) -> Built:
         """Write one request. Raises: what zeep raises for arguments that the operation does not take."""
         given: dict[str, Any] = {}
+        kinds, known = self._kinds, self._known
         for name, value in arguments.items():
+            if known and name not in known:
+                taken = ", ".join(f"{one}: {kinds[one]}" if one in kinds else one for one in known)
+                meant = near(name, known)
+                raise TypeError(f"it takes {taken}; not {name!r}{f', near: {meant!r}' if meant else ''}")
+            if (said := unfit(kinds.get(name, ""), value)) is not None:
+                raise TypeError(f"{name} {said}")
             listed = isinstance(value, list) and getattr(self._types.get(name), "_array_type", None) is not None
             given[name] = _items(value) if listed else value
         if self._headers:
             given["_soapheaders"] = self._headers
         built: Built = self._proxy[self._name](**given)
         return built if self._style is None else self._encoded(built, self._style)
+
+    @property
+    def _known(self) -> list[str]:
+        """The names of the arguments; none where they cannot be told."""
+        kind: Any = getattr(self._operation.input.body, "type", None)
+        parts = [*(getattr(kind, "elements", None) or ()), *(getattr(kind, "attributes", None) or ())]
+        return [str(name) for name, _ in parts if name]
+
+    @property
+    def _kinds(self) -> dict[str, str]:
+        """The names of the arguments' types, of those that are simple types of XML Schema."""
+        body: Any = self._operation.input.body
+        kind: Any = getattr(body, "type", None)
+        found = {}
+        for name, one in getattr(kind, "elements", None) or ():
+            plain: Any = getattr(one.type, "_default_qname", None)
+            if name and plain is not None and plain.namespace == _XSD:
+                found[str(name)] = str(plain.localname)
+        return found
 
     @property
     def _types(self) -> dict[str, Any]:
@@ -232,6 +279,7 @@ class Service:
         return Built(built.address, message, built.headers)
 
 
+_TAG = re.compile(r"<[^>]*>")
 _NOTHING = "nothing"
 """Stands in for an empty array, which zeep does not write."""
 
@@ -303,9 +351,10 @@ def _chosen(made: Any, settings: SoapSettings) -> tuple[Any, str]:
     if settings.port is not None and settings.port not in ports:
         raise SourceFault(f"{where} has no port {settings.port!r}, it has {_listed(ports)} — mend `port`")
     offered = [ports[settings.port]] if settings.port is not None else list(ports.values())
-    for port in offered:
-        if isinstance(port.binding, kinds):
-            return port.binding, port.binding_options["address"]
+    spoken = [port for port in offered if isinstance(port.binding, kinds)]
+    # Of several services and ports the first that has the operation.
+    for port in [*(one for one in spoken if settings.operation in one.binding.all()), *spoken]:
+        return port.binding, port.binding_options["address"]
     said = f"SOAP {settings.version}" if settings.version else "SOAP"
     raise SourceFault(f"{where} has no port that speaks {said}: it has {_listed(ports)} — mend `version` or `port`")
 

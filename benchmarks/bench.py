@@ -1,6 +1,7 @@
 """`make bench`: the hub beside its floor, in turn, on either bus and ledger; writes build/bench.json, prints a table.
 
     python -m benchmarks.bench [--dossiers 20000] [--pairs 3] [--only embedded|rabbitmq] [--json] [--memory]
+    python -m benchmarks.bench --mapping
 
 A pair is one run of the floor and one of the hub, each with twins, database and queues of its own, right after each
 other; what is printed are medians of the pairs. It measures and judges nothing but itself: a measurement that cannot be
@@ -18,11 +19,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ledger
+from benchmarks import ledger, twelve
 from benchmarks.believed import Pair, Run, Service, doubts, report, table
 from benchmarks.dossiers import Pages, write_pages
 from benchmarks.floor import Job
@@ -189,10 +190,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--memory", action="store_true", help="the hub alone: memory at a quarter of the way and at the end"
     )
     parser.add_argument("--ledger", action="store_true", help="the ledger alone beside bare SQL, on SQLite")
+    parser.add_argument("--mapping", action="store_true", help="mappings alone beside the bare work on the same bytes")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench.json")
     wanted = parser.parse_args(arguments)
     if wanted.ledger:
         ledger.main(["--dossiers", str(wanted.dossiers or 5000), "--runs", str(wanted.pairs)])
+        return 0
+    if wanted.mapping:
+        print(twelve.lines(twelve.ratios()))
         return 0
     services = [one for one in SERVICES if wanted.only in (None, one.bus)]
     dossiers = wanted.dossiers or (200_000 if wanted.memory else 20_000)
@@ -218,7 +223,11 @@ def main(arguments: list[str] | None = None) -> int:
                 if not wanted.json:
                     print(table(made), flush=True)
     if runs:
-        written = json.dumps({"runs": runs, "void": void}, indent=1, ensure_ascii=False)
+        ratios = twelve.ratios()
+        if not wanted.json:
+            print(twelve.lines(ratios))
+        told = {"runs": runs, "mapping": [asdict(one) for one in ratios], "void": void}
+        written = json.dumps(told, indent=1, ensure_ascii=False)
         wanted.out.parent.mkdir(parents=True, exist_ok=True)
         wanted.out.write_text(written + "\n")
         if wanted.json:

@@ -18,11 +18,12 @@ from hub.ledger import left_out as leaving
 from hub.ledger.accept import Accepted
 from hub.ledger.bulk import Tx
 from hub.ledger.dispatch import dispatch
-from hub.ledger.left_out import LeftOut, agencies_of, needed, waiting_in, withdraw
+from hub.ledger.left_out import LeftOut, agencies_of, needed, waiting_in
 from hub.ledger.redo import parked_arrival
 from hub.ledger.values import Candidate, Settlement, SourceLease
+from hub.ledger.withdrawing import withdraw
 from hub.ports import Arrival, Ticket
-from hub.process import DELETED, process
+from hub.process import GONE, process
 from hub.rulebook import Rulebook
 from schemas.record import KINDS
 
@@ -47,10 +48,12 @@ def _following(candidates: Sequence[Candidate], source: str, rules: Rulebook) ->
     if not rules.canaries:
         return []
     kinds = {name for name, kind in KINDS.items() if "agency" not in kind.model_fields and rules.canary(source, name)}
-    # What `start_from` left out stays left out, whoever its dossier belongs to, and so does what is deleted.
+    # What `start_from` left out stays left out, whoever its dossier belongs to, and so does what is no more.
     start_us = rules.start_from_us.get(source)
     old = "" if start_us is None else leaving.before_start(start_us)
-    return [c for c in candidates if c.kind in kinds and c.no_route != DELETED and (not old or c.no_route != old)]
+    return [
+        c for c in candidates if c.kind in kinds and not c.no_route.startswith(GONE) and (not old or c.no_route != old)
+    ]
 
 
 def follow(following: Sequence[Candidate], source: str, rules: Rulebook, agencies: Mapping[str, str]) -> None:

@@ -29,7 +29,6 @@ from hub.ledger.ledger import wall_us
 from hub.ledger.read import open_reader
 from hub.operations import Adopting, BeginAdoption, EndAdoption, Operation, Place, TellAdoption
 from hub.ports import AdapterContext, Destination
-from hub.registers.stored import with_stored
 from hub.rulebook import rulebook
 from hub.sections import Deployment
 from schemas.errors import DestinationFault, OperationRefused
@@ -217,7 +216,7 @@ async def _performing(
         yield over_socket, {}
         return
     async with quiet_ledger(deployment) as ledger:
-        unread = await catch_up(deployment, ledger, rulebook(with_stored(deployment)), stopped) if read else {}
+        unread = await catch_up(deployment, ledger, rulebook(deployment), stopped) if read else {}
         place = Place(ledger, deployment.file)
 
         async def here(operation: Operation) -> Adopting:

@@ -23,6 +23,7 @@ from hub.sections import Deployment
 from schemas.agency import AgencyRegister
 from schemas.errors import CodeUnknownError, ConfigError
 from schemas.local_time import LOCAL
+from schemas.record import lane_of
 
 log = logging.getLogger(__name__)
 
@@ -118,8 +119,7 @@ def _of_letter(found: DeadDetail, rules: Rulebook | None, answers: Mapping[str, 
     unsent = letter.code == _NOT_SENT
     if unsent and not said.places:
         return  # ours: no value of the agency has a part in it
-    # A step's number stands before its key's first bar (R6).
-    dossier = str((found.content or {}).get("number") or letter.key.partition("|")[0])
+    dossier = lane_of(letter.kind, letter.key)
     at_fault = [dossier, letter.value or "", *(place.value or "" for place in said.places)]
     places = [(place.path, place.value or "") for place in said.places]
     for field, value in places or [(said.payload_field or "", letter.value or "")]:

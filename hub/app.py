@@ -10,85 +10,89 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from hub import kill_points, registry
-from hub.admission import let_in
-from hub.answers import AnswerTable, load_answers
+from hub import kill_points
 from hub.bus import open_bus
+from hub.configured import Configured
 from hub.control import listening
-from hub.daily import Daily
-from hub.deliver import GRACE_S, Deliver
+from hub.deliver import GRACE_S
 from hub.ingest import Ingest
 from hub.ledger import DestinationRules, Ledger
-from hub.ledger.gates import OPEN
+from hub.ledger.audit import By
 from hub.ledger.ledger import HEARTBEAT_S, WORKER_TTL_S, wall_us
 from hub.ledger.read import open_reader
-from hub.maintaining import Calendar, keep_maintenance, keep_once
-from hub.mend import redo_parked
+from hub.ledger.values import Version
+from hub.loops import Loops
 from hub.operations import Place
-from hub.ports import AdapterContext, Bus, Catalogues, Destination
+from hub.ports import Bus
 from hub.publish import Relay
-from hub.registers.keeping import Keeping, no_catalogues
-from hub.retry import RetryPolicy
+from hub.registers.keeping import Keeping
+from hub.reloading import Reloaded, Reloading, Renewing
 from hub.rulebook import Rulebook, rulebook
-from hub.sections import Deployment, DestinationSection, RetrySection
-from hub.telling import Telling
-from hub.watching import Watching
-from schemas.errors import BusFault, ConfigError, LedgerFault
+from hub.sections import Deployment, DestinationSection
+from hub.serving import LAST_WORDS_S, Serving
+from schemas.errors import BusFault, HubError, LedgerFault, OperationRefused
 
 log = logging.getLogger(__name__)
-gates_log = logging.getLogger("hub.gates")
 
 ROLES = ("intake", "relay", "deliver")
 """What a process may do; one process on SQLite does all."""
-
-RESTART_S = 1.0
 
 SURE_S = WORKER_TTL_S * 0.6
 """For so long after a heartbeat that was written nobody can have taken this worker's claims."""
 
 LOOK_S = 1.0
-"""Between two looks at the gates."""
+"""Between two looks, of a run that is to end by itself, at what is left."""
 
 CODES_EVERY_S = 1.0
 """Between two tellings of codes that no answer table knows."""
 
-LAST_WORDS_S = 5.0
-"""How long an ending process tries to write down what it leaves, while the database is away."""
 START_S = 1.0
 """How long a start waits for the broker, to be told where it refuses us; one that is away is not waited for."""
 
 WAIT_S = 30.0
 """How long a run that is to end by itself waits behind a held gate."""
 
-TROUBLE = RetryPolicy(first_s=1.0, cap_s=300.0)
-"""How long a source in trouble is left alone."""
-
 
 class App:
     """Everything of one process. `open`, then `serve` until cancelled, then `close`."""
 
-    def __init__(self, deployment: Deployment, roles: frozenset[str] = frozenset(ROLES)) -> None:
-        """Compile the configuration. Raises: ConfigError with every problem."""
+    def __init__(
+        self,
+        deployment: Deployment,
+        roles: frozenset[str] = frozenset(ROLES),
+        overrides: Mapping[str, str] | None = None,
+    ) -> None:
+        """Compile the configuration. `overrides` are those that it was read with: a reload reads it with them again.
+        Raises: ConfigError with every problem."""
         kill_points.check()
-        self.deployment = deployment
         self.roles = roles
-        self.rules: Rulebook = rulebook(deployment)
-        self.destinations: dict[str, Destination] = {}
-        self.answers: dict[str, AnswerTable] = {}
-        self.ingests: list[Ingest] = []
-        self.delivers: list[Deliver] = []
-        self._daily: Daily | None = None
-        self._keeping: Keeping | None = None
+        self.overrides = dict(overrides or {})
+        runs = Configured(deployment, rulebook(deployment), Version(str(deployment.file), "", ()))
+        self.serving = Serving(runs, roles, self._rules, self._may_send, lambda: self._stopping)
+        self._reloads = itertools.count(1)
+        self.hang_up: asyncio.Event | None = None
+        """Set by whoever wants a reload and no answer, such as SIGHUP; None where nobody can."""
         self._opened = self._stopping = False
         self._good_until_s = _steady_s() + SURE_S
+
+    @property
+    def deployment(self) -> Deployment:
+        """The configuration in force."""
+        return self.serving.runs.deployment
+
+    @property
+    def rules(self) -> Rulebook:
+        """What it was compiled to."""
+        return self.serving.runs.rules
 
     async def open(self) -> None:
         """Open ledger, bus and adapters. Raises: LedgerFault, BusFault, ConfigError."""
@@ -98,12 +102,7 @@ class App:
         if d.bus.prefetch is not None:
             settings["prefetch"] = d.bus.prefetch
         self.bus: Bus = open_bus(d.bus.url, **settings, start_s=START_S)
-        for name, section in d.destinations.items():
-            answers = load_answers(section.answers or section.adapter, d.folder)
-            self.answers[name] = answers
-            context = AdapterContext(name, d.folder, answers)
-            self.destinations[name] = registry.destination(section.adapter, section.settings, context)
-        rules = {name: self._rules(name, section) for name, section in d.destinations.items()}
+        rules = self.serving.make_portals()
         self.ledger = Ledger(d.ledger.url, rules, sources=list(d.sources), reserve_mb=d.ledger.reserve_mb)
         self.ledger.delivers = "deliver" in self.roles
         if not self.bus.durable and self.roles != frozenset(ROLES):
@@ -114,23 +113,12 @@ class App:
         self._opened = True
         await self._start_bus(settings)
         self.relay = Relay(self.ledger, self.bus)
-        await self._take_registers()
-        self._make_loops()
-        if "relay" in self.roles:
-            # Before anything begins: a start in the middle of a maintenance sends nothing.
-            for name in d.destinations:
-                await keep_once(self.ledger, name, self._announced(name))
-
-    async def _take_registers(self) -> None:
-        """Begin with the registers that the ledger has. Raises: ConfigError where the portal shows no catalogues."""
-        section = self.deployment.registers
-        if section is None:
-            return
-        portal = self.destinations[section.source]
-        if not isinstance(portal, Catalogues):
-            raise ConfigError([no_catalogues(section, self.deployment.destinations[section.source].adapter)])
-        self._keeping = Keeping(self.ledger, self.deployment, portal, lambda: self.rules, self.renew)
-        self.rules = await self._keeping.begin()
+        self.reloading = Reloading(self.serving, self.ledger, self.bus, self.overrides)
+        await self.reloading.begin()
+        serving = self.serving
+        serving.keeping = Keeping(self.ledger, lambda: serving.runs, lambda name: serving.portals.get(name), self.renew)
+        serving.keeping.catalogues()  # said now, not at the first look
+        await serving.open(self.ledger, self.bus, self.relay)
 
     async def _start_bus(self, settings: dict[str, Any]) -> None:
         """Start the bus. A broker that is away is waited for in the background, while the sources are read; one that
@@ -149,48 +137,11 @@ class App:
         return DestinationRules(
             window=section.window,
             resend_events=section.unknown_events == "resend",
-            can_look_up=self.destinations[name].can_look_up,
             rate_per_s=section.rate_per_s,
             urgent_days=section.urgent_days,
             # A probe may have to wait for a request that was on the wire before.
             probe_s=2 * (section.deadline_s + GRACE_S),
         )
-
-    def _make_loops(self) -> None:
-        d = self.deployment
-        for name, section in d.sources.items():
-            source = registry.source(section.adapter, section.settings, AdapterContext(name, d.folder))
-            self.ingests.append(
-                Ingest(
-                    name,
-                    source,
-                    section.every_s,
-                    self.ledger,
-                    self.rules,
-                    self.relay.publish,
-                    TROUBLE,
-                    sparing=section.sparing(),
-                )
-            )
-        for name, to in d.destinations.items():
-            self.delivers.append(
-                Deliver(
-                    name=name,
-                    destination=self.destinations[name],
-                    ledger=self.ledger,
-                    bus=self.bus,
-                    mappings=self.rules.outbound[name],
-                    inbound=self.rules.inbound,
-                    context=self.rules.rendering,
-                    policy=_policy(to.retry),
-                    publish=self.relay.publish,
-                    now_us=wall_us,
-                    parallel=to.parallel,
-                    deadline_s=to.deadline_s,
-                    rate_per_s=to.rate_per_s,
-                    may_send=self._may_send,
-                )
-            )
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Run every loop of this process's roles until `stop` is set, then let what is being sent come to its end."""
@@ -205,102 +156,91 @@ class App:
         await self._serve(self._unless(stop, self._drained(stop, wait_s)), polling=False)
 
     async def _serve(self, end: Coroutine[Any, Any, None], *, polling: bool = True) -> None:
-        place = Place(self.ledger, self.deployment.file, self.relay.publish)
+        place = Place(self.ledger, self.deployment.file, self.relay.publish, self._reload if polling else None)
         async with listening(self.deployment.ledger.url, place), asyncio.TaskGroup() as tasks:
             alive = tasks.create_task(self._heartbeat())
-            codes = tasks.create_task(self._alive("count of unknown codes", self._tell_codes))
-            running = [tasks.create_task(self.relay.publish(self.ledger.takeover))]
-            sending = []
-            if polling and "intake" in self.roles:
-                running.append(tasks.create_task(self._mend()))
-                running += [tasks.create_task(self._alive(f"source {i.name}", i.run)) for i in self.ingests]
-                if (section := self.deployment.agency_files) is not None:
-                    self._daily = Daily(self.ledger, self.deployment, section, self.rules, self.ledger.tell)
-                    running.append(tasks.create_task(self._alive("agencies' error files", self._daily.run)))
-            if "relay" in self.roles:
-                telling = Telling(self.ledger, self.deployment.mail, self.deployment.alerts, wall_us)
-                running.append(tasks.create_task(self._alive("telling people", telling.run)))
-                watching = Watching(self.ledger, self.bus, self.deployment, wall_us)
-                running.append(tasks.create_task(self._alive("watch for troubles", watching.run)))
-            if polling and self._keeping is not None:
-                running.append(tasks.create_task(self._alive("registers in force", self._keeping.follow)))
-                if "relay" in self.roles:
-                    running.append(tasks.create_task(self._alive("look at the catalogues", self._keeping.look)))
-            for deliver in self.delivers:
-                if "relay" in self.roles:
-                    turns = partial(self.relay.run, deliver.name)
-                    running.append(tasks.create_task(self._alive(f"relay of {deliver.name}", turns)))
-                    keep = partial(keep_maintenance, self.ledger, deliver.name, self._announced(deliver.name))
-                    running.append(tasks.create_task(self._alive(f"maintenance of {deliver.name}", keep)))
-                if "deliver" in self.roles:
-                    watch = partial(self._watch_gate, deliver.name, deliver.gate_closed)
-                    running.append(tasks.create_task(self._alive(f"watch of the gate of {deliver.name}", watch)))
-                    sending.append(tasks.create_task(self._delivering(deliver)))
+            loops, sending, codes = (Loops(tasks, lambda: self._stopping) for _ in range(3))
+            self._loops = loops
+            codes.begin("count of unknown codes", self._tell_codes)
+            loops.begin_once("takeover", self.relay.publish(self.ledger.takeover))
+            self.serving.begin(loops, sending, polling=polling)
+            if polling and self.ledger.postgres:
+                loops.begin("requests to reload", self.reloading.listen)
+            if polling and self.hang_up is not None:
+                loops.begin("reload by signal", partial(self._hung_up, self.hang_up))
             await end
             # What is on the wire comes to its end, what is not is given back; the claims are renewed until then.
             self._stopping = True
-            for deliver in self.delivers:
+            for deliver in self.serving.delivers:
                 deliver.end()
-            for task in running:
-                task.cancel()
+            loops.cancel_all()
             await self.bus.stop()
-            if sending:
+            if last := sending.running:
                 longest_s = max(section.deadline_s for section in self.deployment.destinations.values())
-                _, late = await asyncio.wait(sending, timeout=longest_s)
+                _, late = await asyncio.wait(last, timeout=longest_s)
                 for task in late:
                     task.cancel()
             alive.cancel()
-            codes.cancel()
+            codes.cancel_all()
             with suppress(TimeoutError, LedgerFault):
                 async with asyncio.timeout(LAST_WORDS_S):
-                    await self._keep_codes()
+                    await self.serving.keep_codes()
 
     async def _tell_codes(self) -> None:
         """Tell the ledger, once a second, the codes that no answer table knows, where there are new ones."""
         while True:
             await asyncio.sleep(CODES_EVERY_S)
-            await self._keep_codes()
+            await self.serving.keep_codes()
 
-    async def _keep_codes(self) -> None:
-        for name, table in self.answers.items():
-            if seen := table.unknown.take():
-                try:
-                    await self.ledger.saw_codes(name, seen)
-                except LedgerFault:
-                    table.unknown.give_back(seen)
-                    raise
+    async def reload(self, by: By) -> Reloaded:
+        """Take the configuration on disk, between two pages. Raises: ConfigError with every problem, OperationRefused;
+        the hub then goes on with the one that it has."""
+        return await self.reloading.reload(by)
 
-    async def renew(self, rules: Rulebook) -> None:
-        """Let all that is processed and rendered from now on go by other rules; between two pages of each source, and
-        for all of them at once. Then what was parked is done again with them.
+    async def _reload(self, by: By) -> Reloaded:
+        """`reload` in this process's own tasks: it goes on where who asked for it has gone."""
+        ends = OperationRefused("the hub is about to end; its next start reads the configuration anyway")
+        done: asyncio.Future[Reloaded] = asyncio.get_running_loop().create_future()
 
-        `rules` name the same sources and destinations as before: a register was mended, nothing else.
+        async def reloading() -> None:
+            found: Reloaded | Exception = ends
+            try:
+                found = await self.reload(by)
+            except Exception as error:
+                if not isinstance(error, HubError):
+                    log.exception("a reload failed")
+                found = error
+            finally:
+                if done.done():  # who asked has gone
+                    pass
+                elif isinstance(found, Exception):
+                    done.set_exception(found)
+                else:
+                    done.set_result(found)
+
+        if self._stopping:
+            raise ends
+        self._loops.begin_once(f"reload {next(self._reloads)}", reloading())
+        return await done
+
+    async def _hung_up(self, asked: asyncio.Event) -> None:
+        while True:
+            await asked.wait()
+            asked.clear()
+            try:
+                await self._reload(By("SIGHUP"))
+            except HubError as error:
+                log.error("asked to reload, goes on with configuration #%s: %s", self.rules.configuration, error)
+
+    async def renew(self, renewing: Renewing) -> None:
+        """Let all that is processed and rendered from now on go by what `renewing` makes of the configuration in force;
+        between two pages of each source, and for all of them at once. Then what was parked is done again with it.
+
+        The sources and destinations stay as they are: a register was mended, nothing else.
         """
-        async with AsyncExitStack() as between:
-            for ingest in self.ingests:
-                await between.enter_async_context(ingest.page)
-            self.rules = rules
-            for ingest in self.ingests:
-                ingest.rules = rules
-            for deliver in self.delivers:
-                deliver.mappings, deliver.inbound = rules.outbound[deliver.name], rules.inbound
-                deliver.context = rules.rendering
-            if self._daily is not None:
-                self._daily.rules = rules
+        await self.reloading.renew(renewing)
         if "intake" in self.roles:
-            await self._mend()
-
-    def _announced(self, name: str) -> Calendar:
-        section = self.deployment.destinations[name]
-        return Calendar([one.announced() for one in section.maintenance], section.deadline_s)
-
-    async def _mend(self) -> None:
-        try:
-            await redo_parked(self.ledger, self.rules, self.relay.publish)
-            if self.rules.start_from_us:
-                await let_in(self.ledger, self.rules, self.relay.publish)
-        except Exception:
-            log.exception("parked rows could not be done again; they stay parked")
+            await self.serving.mend()
 
     @staticmethod
     async def _until(stop: asyncio.Event) -> None:
@@ -319,23 +259,10 @@ class App:
             working.cancel()
             stopping.cancel()
 
-    async def _watch_gate(self, name: str, closed: Callable[[str], None] = lambda _: None) -> None:
-        """Say when a gate closes and opens; `closed` is called when it has closed."""
-        before = OPEN
-        while True:
-            now = await self.ledger.gate(name)
-            if now.state != before.state:
-                if now.open:
-                    gates_log.info("%s open again after %.1f s", name, (now.since_us - before.since_us) / 1e6)
-                else:
-                    gates_log.warning("%s %s: %s", name, now.state, now.reason or "no reason given")
-                    closed(now.state)
-                before = now
-            await asyncio.sleep(LOOK_S)
-
     async def _drained(self, stop: asyncio.Event, wait_s: float) -> None:
         if "intake" in self.roles:
-            await asyncio.gather(self._mend(), *(self._poll_out(ingest, stop) for ingest in self.ingests))
+            polls = [self._poll_out(ingest, stop) for ingest in self.serving.ingests]
+            await asyncio.gather(self.serving.mend(), *polls)
         began_us = looked_us = wall_us()
         # What other processes deliver is seen in the database alone, so it is looked at again and again.
         while "deliver" in self.roles and not stop.is_set() and await self.ledger.movable():
@@ -348,7 +275,7 @@ class App:
     async def _stuck(self, began_us: int, wait_s: float) -> bool:
         """Whether nothing is left but what waits behind closed gates, or for a portal that does not tell what it took,
         for longer than anybody wants to wait."""
-        gates = {name: await self.ledger.gate(name) for name in self.destinations}
+        gates = {name: await self.ledger.gate(name) for name in self.serving.portals}
         held_us = {
             name: wall_us() - max(gate.since_us, began_us) if gate.state == "held" else None
             for name, gate in gates.items()
@@ -368,37 +295,13 @@ class App:
 
     def _movable(self, told_since_us: int | None) -> set[str]:
         with open_reader(self.deployment.ledger.url) as reader:
-            return reader.movable(told_since_us=told_since_us) & self.destinations.keys()
+            return reader.movable(told_since_us=told_since_us) & self.serving.portals.keys()
 
     @staticmethod
     async def _poll_out(ingest: Ingest, stop: asyncio.Event) -> None:
         ingest.quiet = False
         while not ingest.quiet and not stop.is_set():
             await ingest.poll_once()
-
-    async def _delivering(self, deliver: Deliver) -> None:
-        async def turn() -> None:
-            try:
-                await deliver.run()
-            except BaseException:
-                # What this loop was sending has no owner any more: its outcome is unknown.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LAST_WORDS_S):
-                        await asyncio.shield(self.ledger.abandon(deliver.name))
-                raise
-
-        await self._alive(f"destination {deliver.name}", turn)
-
-    async def _alive(self, what: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a loop for ever: a defect is logged with its traceback and the loop starts again."""
-        while True:
-            try:
-                await loop()
-            except Exception:
-                log.exception("%s failed and starts again in %g s", what, RESTART_S)
-            if self._stopping:
-                return
-            await asyncio.sleep(RESTART_S)
 
     def _may_send(self) -> bool:
         """Whether the claims are surely ours and we are not to end. On SQLite nobody else could take them."""
@@ -416,7 +319,7 @@ class App:
             except TimeoutError:
                 log.error("no heartbeat for %g s", SURE_S)
             if self.ledger.postgres and _steady_s() >= self._good_until_s:
-                for deliver in self.delivers:
+                for deliver in self.serving.delivers:
                     deliver.let_go()
             await asyncio.sleep(HEARTBEAT_S)
 
@@ -427,14 +330,11 @@ class App:
 
     async def close(self) -> None:
         """Give the sources back and close everything that was opened."""
-        closing: list[Awaitable[Any]] = [ingest.source.close() for ingest in self.ingests]
-        closing += [destination.close() for destination in self.destinations.values()]
-        for step in closing:
-            await step
+        await self.serving.close()
         if self._opened:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_WORDS_S):
-                    for ingest in self.ingests:
+                    for ingest in self.serving.ingests:
                         await self.ledger.release_source(ingest.name)
                     await self.ledger.leave()
         if hasattr(self, "bus"):
@@ -444,11 +344,6 @@ class App:
         if self._opened:
             self.ledger.give_up()
             await self.ledger.close()
-
-
-def _policy(retry: RetrySection) -> RetryPolicy:
-    classes = {name: RetryPolicy(**dict(retry.of(name))) for name in retry.classes}
-    return RetryPolicy(retry.first_s, retry.cap_s, retry.limit, give_up_after_s=retry.give_up_after_s, classes=classes)
 
 
 def _steady_s() -> float:
@@ -486,14 +381,18 @@ async def run(
     stop: asyncio.Event | None = None,
     on_ready: Callable[[], None] = lambda: None,
     wait_s: float = WAIT_S,
+    overrides: Mapping[str, str] | None = None,
+    hang_up: asyncio.Event | None = None,
 ) -> None:
     """Run a hub until `stop` is set, or, with `once`, until all is polled and delivered.
 
-    With `once`, what waits behind a gate that has been held for longer than `wait_s` is left.
+    `overrides` are those that the configuration was read with; each time that `hang_up` is set it is read again. With
+    `once`, what waits behind a gate that has been held for longer than `wait_s` is left.
 
     Raises: ConfigError, LedgerFault, BusFault where it cannot start.
     """
-    app = App(deployment, roles)
+    app = App(deployment, roles, overrides)
+    app.hang_up = hang_up
     stopping = stop or asyncio.Event()
     try:
         await _open(app, stopping)

@@ -23,7 +23,7 @@ from hub.rulebook import Rulebook
 from mappings.inbound import InboundMapping
 from mappings.origins import Standing, members_of, of_field, of_member, values_at
 from mappings.outbound import OutboundMapping
-from schemas.record import KINDS
+from schemas.record import KINDS, lane_of
 
 NOT_SENT = "not-sent"
 """The code of a dead letter that our own mapping refused: it names the record's field, and no portal was asked."""
@@ -124,7 +124,7 @@ def blame(
         portal=answers.title if answers else letter.destination,
         kind=letter.kind,
         event=letter.kind in KINDS and KINDS[letter.kind].event,
-        number=_number(found),
+        number=lane_of(letter.kind, letter.key),
         letter=letter.dispatch_id,
         unsent=letter.code == NOT_SENT,
         fault=letter.fault,
@@ -194,11 +194,6 @@ def _values(
 def _label(found: DeadDetail) -> str:
     """Of the page or file that was read: a correction is an arrival with a label of its own."""
     return found.original_label or found.letter.arrival_label
-
-
-def _number(found: DeadDetail) -> str:
-    number = found.content.get("number") if found.content else None
-    return number if isinstance(number, str) else found.letter.key.partition("|")[0]
 
 
 def _plain(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.titles import title
+from schemas.titles import noun, title
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,17 @@ class Facts:
         return [*named, self.outbound] if self.coded else named
 
     @property
+    def of_a_dossier(self) -> bool:
+        return self.kind.startswith("dossier")
+
+    @property
     def of_the_agency(self) -> Sequence[Spot]:
         return [spot for spot in self.spots if spot.paths]
 
 
 def vietnamese(f: Facts) -> tuple[str, str]:
     """What happened, and what is to be done."""
-    record = "bước xử lý của hồ sơ" if f.event else "hồ sơ"
+    record = noun(f.kind).vi
     what = [_refusal_vi(f, record)]
     if f.constant is not None:
         what.append(
@@ -79,7 +83,7 @@ def vietnamese(f: Facts) -> tuple[str, str]:
         what.append(f"Bảng ánh xạ hiện dùng không ghi trường {f.member}, nên không rõ trường này lấy từ đâu.")
     what += [_spot_vi(f, spot) for spot in f.spots if f.configured]
     if f.changed and f.of_the_agency:
-        what.append(f"Bảng ánh xạ {f.inbound} đã đổi từ khi đọc hồ sơ; chỗ nêu trên là theo bảng hiện dùng.")
+        what.append(f"Bảng ánh xạ {f.inbound} đã đổi từ khi đọc {_thing_vi(f)}; chỗ nêu trên là theo bảng hiện dùng.")
     return " ".join(what), _mend_vi(f, record)
 
 
@@ -98,7 +102,7 @@ def _refusal_vi(f: Facts, record: str) -> str:
 def _spot_vi(f: Facts, spot: Spot) -> str:
     name = title(f.kind, spot.field).vi
     if not f.inbound:
-        return f"Trường này là {name} của hồ sơ; không rõ hệ thống nguồn ghi ở đâu."
+        return f"Trường này là {name} của {_thing_vi(f)}; không rõ hệ thống nguồn ghi ở đâu."
     if not spot.filled:
         return f"Trường này là {name}; bảng ánh xạ {f.inbound} không đọc mục này từ dữ liệu của đơn vị."
     if not spot.paths:
@@ -117,7 +121,7 @@ def _spot_vi(f: Facts, spot: Spot) -> str:
 def _mend_vi(f: Facts, record: str) -> str:
     if f.of_the_agency:
         paths = _listed([_listed(spot.paths, "hoặc") for spot in f.of_the_agency], "và")
-        mend = f"Sửa {paths} của {record} {f.number} trong phần mềm một cửa rồi lưu lại; "
+        mend = f"Sửa {paths} của {record} {f.number} trong {_system_vi(f)} rồi lưu lại; "
         mend += (
             f"sau đó người vận hành gửi lại hoặc bỏ bước đã hỏng (#{f.letter})."
             if f.event
@@ -134,14 +138,14 @@ def _mend_vi(f: Facts, record: str) -> str:
     if f.fault != "data":
         return f"Đơn vị không phải làm gì; khi hết nguyên nhân, người vận hành gửi lại #{f.letter}."
     return (
-        f"Đối chiếu lời từ chối với {record} {f.number}; nếu có giá trị sai, sửa trong phần mềm một cửa rồi lưu lại, "
+        f"Đối chiếu lời từ chối với {record} {f.number}; nếu có giá trị sai, sửa trong {_system_vi(f)} rồi lưu lại, "
         "hệ thống sẽ tự gửi lại."
     )
 
 
 def english(f: Facts) -> tuple[str, str]:
     """What happened, and what is to be done."""
-    record = "the step of dossier" if f.event else "dossier"
+    record = f"the {noun(f.kind).en}" if f.event else noun(f.kind).en
     what = [_refusal_en(f, record)]
     if f.constant is not None:
         what.append(
@@ -174,7 +178,7 @@ def _refusal_en(f: Facts, record: str) -> str:
 def _spot_en(f: Facts, spot: Spot) -> str:
     name = title(f.kind, spot.field).en
     if not f.inbound:
-        return f"It is the {name} of the dossier; where the source has it is not known."
+        return f"It is the {name} of the {_thing_en(f)}; where the source has it is not known."
     if not spot.filled:
         return f"It is the {name}, which the mapping {f.inbound} does not read from the agency's data."
     if not spot.paths:
@@ -192,7 +196,7 @@ def _spot_en(f: Facts, spot: Spot) -> str:
 def _mend_en(f: Facts, record: str) -> str:
     if f.of_the_agency:
         paths = _listed([_listed(spot.paths, "or") for spot in f.of_the_agency], "and")
-        mend = f"Correct {paths} of {record} {f.number} in the one-stop system and save it; "
+        mend = f"Correct {paths} of {record} {f.number} in {_system_en(f)} and save it; "
         mend += (
             f"then an operator replays or discards the dead step (#{f.letter})."
             if f.event
@@ -209,9 +213,27 @@ def _mend_en(f: Facts, record: str) -> str:
     if f.fault != "data":
         return f"Nothing for the agency to do; once the cause is gone, an operator replays #{f.letter}."
     return (
-        f"Compare the refusal with {record} {f.number}; what is wrong is corrected in the one-stop system and saved, "
+        f"Compare the refusal with {record} {f.number}; what is wrong is corrected in {_system_en(f)} and saved, "
         "and is then sent again by itself."
     )
+
+
+def _thing_vi(f: Facts) -> str:
+    """Whose field it is: a step's are those of its dossier."""
+    return "hồ sơ" if f.of_a_dossier else noun(f.kind).vi
+
+
+def _thing_en(f: Facts) -> str:
+    return "dossier" if f.of_a_dossier else noun(f.kind).en
+
+
+def _system_vi(f: Facts) -> str:
+    """Where the agency corrects it."""
+    return "phần mềm một cửa" if f.of_a_dossier else "phần mềm của đơn vị"
+
+
+def _system_en(f: Facts) -> str:
+    return "the one-stop system" if f.of_a_dossier else "the agency's own system"
 
 
 def _sentence(text: str) -> str:

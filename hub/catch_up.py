@@ -10,13 +10,14 @@ from functools import partial
 import sqlalchemy as sa
 
 from hub import registry
-from hub.app import TROUBLE
 from hub.ingest import Ingest
 from hub.ledger import DestinationRules, Ledger, tables
 from hub.ledger.bulk import Tx
 from hub.ports import AdapterContext, Ticket
+from hub.registers.in_force import in_force
 from hub.rulebook import Rulebook
 from hub.sections import Deployment
+from hub.serving import TROUBLE
 
 
 async def _nowhere(_: Sequence[Ticket]) -> None:
@@ -44,6 +45,7 @@ async def catch_up(
     leave: Sequence[str] = (),
 ) -> dict[str, str]:
     """Poll every source, but those to `leave`, until it has nothing new. Returns what is wrong with which source."""
+    rules = await in_force(ledger, deployment, rules)
     names = [name for name in deployment.sources if name not in leave]
     found = await asyncio.gather(*(_read(deployment, ledger, rules, name, stopped) for name in names))
     return {name: problem for name, problem in zip(names, found, strict=True) if problem}

@@ -37,7 +37,7 @@ from hub.sections import Deployment, DestinationSection, SourceSection
 from hub.unknown_codes import unknown_codes
 from hub.validation import Place, secret_places, validate
 from mappings.inbound import InboundMapping
-from mappings.load import CATALOGUE, find, load, names
+from mappings.load import CATALOGUE, PLAIN, find, load, names
 from mappings.notation import nearest
 from mappings.outbound import OutboundMapping
 from schemas.agency import AgencyRegister
@@ -140,6 +140,7 @@ class _Check:
                 self._answers(name, destination)
             for kind, mapping in destination.mappings.items():
                 self._outbound(kind, mapping, ("destinations", name, "mappings", kind))
+            self._unfit(name)
         self._routes()
         self._passwords_in_urls()
         self.warnings += channel_warnings(self._draft)
@@ -276,7 +277,21 @@ class _Check:
             if adapter is not None and mapping.layout.portal not in writes:
                 said = f"{where}: {name} makes {mapping.layout.portal}, the adapter sends {' or '.join(writes)}"
                 self._draft.problem("wrong-format", said, f"write to: {{portal: {writes[0]}}} in the mapping", place)
+            kinds = getattr(adapter, "kinds", None)
+            if kinds is not None and kind not in kinds:
+                said = f"{where}: the portal has no service for {kind}, only for {', '.join(kinds)}"
+                self._draft.problem("unsupported-kind", said, f"take {kind} out, or name another adapter", place)
             self._portal(name, place)
+
+    def _unfit(self, name: str) -> None:
+        """What an adapter's settings say that the mappings of its destination do not bear out."""
+        _, settings = self.adapters.get(("destinations", name), (None, None))
+        if (unfit := getattr(settings, "unfit", None)) is None:
+            return
+        mappings = {kind: mapping for (where, kind), mapping in self.outbound.items() if where == name}
+        for below, one in unfit(mappings):
+            told = replace(one, message=f"destinations.{name}.settings.{one.message}")
+            self._relocate([told], ("destinations", name, "settings", *below))
 
     def _portal(self, name: str, place: Place) -> None:
         """A shipped mapping makes what one portal takes; to another's adapter it is a mistake, or at least a doubt."""
@@ -284,7 +299,7 @@ class _Check:
         path, named = find(name, (self._draft.folder / "mappings", self._draft.folder))
         portal = named.partition("/")[0]
         destination = self._draft.destinations[str(place[1])]
-        if portal not in portals or not path.is_relative_to(CATALOGUE):
+        if portal == PLAIN or portal not in portals or not path.is_relative_to(CATALOGUE):
             return
         if portal in (destination.adapter, *([] if destination.adapter in portals else [destination.answers])):
             return

@@ -91,7 +91,16 @@ def _sample(
             # Where the agencies could not be read, enough has been said.
             if made.agencies is not None or problem.field not in looking_up
         )
-        yield from _few(_refused(made, written, mapping, sample, row, problem) for row, problem in refused)
+        yield from _few(_refused(made, written, mapping, sample, row, problem) for row, problem in _once(refused))
+
+
+def _once(found: Iterable[tuple[RowRefused, RefusedValueError]]) -> Iterator[tuple[RowRefused, RefusedValueError]]:
+    """One value is one remark, in however many rows and fields (an agency and its level) it stands."""
+    seen: set[tuple[str, str, str | None]] = set()
+    for row, problem in found:
+        if problem.value is None or (problem.path, problem.reason, problem.value) not in seen:
+            seen.add((problem.path, problem.reason, problem.value))
+            yield row, problem
 
 
 def _refused(

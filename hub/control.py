@@ -1,8 +1,9 @@
 """How commands reach a running hub that owns its ledger alone (SQLite): a socket beside the ledger's file.
 
 One request per connection: a line of JSON `{"operation": NAME, "arguments": {…}}`; one line comes back, `{"result":
-…}` or `{"refused": TEXT}`. The socket is the owner's alone (mode 600): who may write the ledger's file may operate the
-hub. With PostgreSQL there is no socket, since any process may write.
+…}` or `{"refused": TEXT}`, with `problems` where a configuration was refused. The socket is the owner's alone (mode
+600): who may write the ledger's file may operate the hub. With PostgreSQL there is no socket, since any process may
+write.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pydantic import ValidationError
 
 from hub.ledger.engine import sqlite_path
 from hub.operations import OPERATIONS, Operation, Place
-from schemas.errors import HubError, LedgerFault, OperationRefused
+from schemas.errors import ConfigError, HubError, LedgerFault, OperationRefused, Problem
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,8 @@ async def _answer(line: bytes, place: Place) -> dict[str, Any]:
         return {"refused": f"this hub does not know the operation; is the command of another version? ({error})"}
     try:
         return {"result": asdict(await operation.perform(place))}
+    except ConfigError as error:
+        return {"refused": str(error), "problems": [asdict(problem) for problem in error.problems]}
     except HubError as error:
         return {"refused": str(error)}
     except Exception as error:
@@ -99,7 +102,7 @@ async def _answer(line: bytes, place: Place) -> dict[str, Any]:
 async def ask(url: str, operation: Operation) -> dict[str, Any] | None:
     """Have the running owner of a ledger perform an operation; None where nobody listens.
 
-    Raises: OperationRefused; LedgerFault where the hub ended before it answered.
+    Raises: OperationRefused; ConfigError as the hub raised it; LedgerFault where the hub ended before it answered.
     """
     path = socket_path(url)
     if path is None:
@@ -124,6 +127,8 @@ async def ask(url: str, operation: Operation) -> dict[str, Any] | None:
     if not line:
         raise LedgerFault("the hub ended before it answered; look with `hub queues` whether it was done")
     answer: dict[str, Any] = orjson.loads(line)
+    if "problems" in answer:
+        raise ConfigError([Problem(**problem) for problem in answer["problems"]])
     if "refused" in answer:
         raise OperationRefused(answer["refused"])
     result: dict[str, Any] = answer["result"]

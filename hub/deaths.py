@@ -18,7 +18,7 @@ from mappings.inbound import InboundMapping
 from mappings.origins import of_field, of_member
 from mappings.outbound import OutboundMapping
 from schemas.errors import LedgerFault
-from schemas.record import KINDS
+from schemas.titles import noun
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def line(
     inbound: Sequence[InboundMapping],
 ) -> str:
     """`national: dead letter #17, dossier H59… of agency H59.05: MaTTHC, in its own data MaThuTuc; data 17: …`."""
-    what = "step of dossier" if one.kind in KINDS and KINDS[one.kind].event else "dossier"
+    what = noun(one.kind).en
     agency = f"agency {one.agency}" if one.agency else f"an agency of {one.source}"
     # A refused value is hidden as one that was sent: our own mapping may have refused it before anything was.
     sent = [payload, {"": outcome.value or ""}]

@@ -111,12 +111,15 @@ class Deliver:
     """When the gate last opened, as far as this loop has seen; 0 where it has only seen it closed."""
     _closings: int = 0
     """How often this loop has seen the gate close."""
+    retired: bool = False
+    """Whether it was told to end, for another loop to take its place."""
+    _pulling: asyncio.Task[None] | None = None
     _results: asyncio.Queue[tuple[_Call, Sequence[Outcome], str, asyncio.Future[None]]] = field(
         default_factory=asyncio.Queue
     )
 
     async def run(self) -> None:
-        """Serve the destination's queue for ever."""
+        """Serve the destination's queue until the bus is stopped, or it is retired."""
         self._requests = asyncio.Semaphore(self.parallel)
         self._turns = Turns(Rate(self.rate_per_s, self.ledger.sharers), self.parallel)
         if self._opened_us is None:
@@ -127,11 +130,18 @@ class Deliver:
         async with asyncio.TaskGroup() as tasks, self.bus.lease(self.name, leased) as leases:
             finishing = tasks.create_task(self._finish_all())
             resolving = tasks.create_task(self._resolve_unknowns())
-            async for group in leases:
-                await groups.acquire()
-                task = tasks.create_task(self._serve(group))
-                task.add_done_callback(lambda _: groups.release())
-            # The bus was stopped: what is under way comes to its end and is recorded.
+
+            async def pull() -> None:
+                async for group in leases:
+                    await groups.acquire()
+                    task = tasks.create_task(self._serve(group))
+                    task.add_done_callback(lambda _: groups.release())
+
+            self._pulling = tasks.create_task(pull())
+            if self.retired:
+                self._pulling.cancel()
+            await asyncio.wait({self._pulling})
+            # The bus was stopped, or we are retired: what is under way comes to its end and is recorded.
             self.end()
             for _ in range(UNDER_WAY):
                 await groups.acquire()
@@ -146,6 +156,14 @@ class Deliver:
     def end(self) -> None:
         """Let nothing wait for its turn any more, before the bus is stopped: what is not claimed stays queued."""
         self._turns.end()
+
+    def retire(self) -> None:
+        """Take nothing more from the bus: `run` ends once what is on the wire has ended and is recorded. What was taken
+        and not claimed is on the bus again, for the next."""
+        self.retired = True
+        self.end()
+        if self._pulling is not None:
+            self._pulling.cancel()
 
     def gate_closed(self, state: str) -> None:
         """Give back what is claimed and not sent yet: the gate was seen closed, whoever closed it."""
@@ -237,7 +255,7 @@ class Deliver:
                 claim = Claim(self.ledger.next_call_id(), base[-1], "", "", [(ticket.dispatch_id, ticket.gen)])
                 refused.append(_Call(claim, [Outgoing(*base, {})], error))
             else:
-                outgoing.append(Outgoing(*base, payload, ticket.batch_limit))
+                outgoing.append(Outgoing(*base, payload, ticket.batch_limit, self.mappings[ticket.kind]))
         calls = []
         for batch in self.destination.batches(outgoing):
             digest = blake2b(orjson.dumps([one.payload for one in batch]), digest_size=16).hexdigest()

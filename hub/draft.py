@@ -66,6 +66,8 @@ class Draft:
     agency_files: AgencyFilesSection | None = None
     procedures: ProcedureRegister | None = None
     registers: RegistersSection | None = None
+    agencies_file: Path | None = None
+    procedures_file: Path | None = None
     unresolved: list[Place] = field(default_factory=list)
     """Values with a variable that is not set: nothing more is said about them."""
 
@@ -100,6 +102,8 @@ class Draft:
             agency_files=self.agency_files,
             procedures=self.procedures or ProcedureRegister.empty(),
             registers=self.registers,
+            agencies_file=self.agencies_file,
+            procedures_file=self.procedures_file,
         )
 
 
@@ -329,8 +333,13 @@ def _beside(part: str, named: Any, empty: Register, reader: Callable[[Path], Reg
     if not isinstance(named, str):
         made.problem("wrong-value", f"{part}: is not a file name", f"write {part}: {part}.yaml", (part,))
         return None
+    file = made.folder / named
+    if part == "agencies":
+        made.agencies_file = file
+    else:
+        made.procedures_file = file
     try:
-        return reader(made.folder / named)
+        return reader(file)
     except ConfigError as error:
         if error.problems[0].rule == "unreadable-file":
             where = made.document.line((part,))

@@ -24,6 +24,9 @@ from schemas.errors import ConfigError, Problem
 STAGES = ("read", "settle", "publish", "confirm", "claim", "send", "receipt", "finish", "ack")
 """In the order of the line; `confirm` and `ack` are passed on RabbitMQ only."""
 
+BESIDE = ("before-reload", "after-reload")
+"""Beside the line: whatever else passes is told of nothing then."""
+
 POINTS = tuple(f"{side}-{stage}" for stage in STAGES for side in ("before", "after"))
 
 
@@ -85,8 +88,8 @@ def plan_of(environment: Mapping[str, str]) -> Plan | None:
     if not order:
         return None
     point, _, passage = order.partition(":")
-    if point not in POINTS:
-        raise _refused(f"there is no kill point {point!r}", f"one of {', '.join(POINTS)}")
+    if point not in POINTS + BESIDE:
+        raise _refused(f"there is no kill point {point!r}", f"one of {', '.join(POINTS + BESIDE)}")
     if passage and (not passage.isdecimal() or not int(passage)):
         raise _refused(f"{passage!r} counts no passages", f"a whole number from 1, as in {point}:3")
     log, when = (environment.get(name) for name in ("HUB_KILL_LOG", "HUB_KILL_WHEN"))

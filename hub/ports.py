@@ -14,9 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from mappings.outbound import OutboundMapping
 
 Media: TypeAlias = Literal["xml", "json", "csv", "xlsx"]
 """What the bytes of an arrival are."""
@@ -95,6 +98,9 @@ class Outgoing:
     payload: Mapping[str, Any]
     batch_limit: int = 0
     """The largest request this may travel in; 0 is no limit, 1 is alone (R4, R14)."""
+    written_by: OutboundMapping | None = None
+    """The mapping that made the payload, for an adapter that sends other things than JSON: its `body` makes the bytes,
+    `members` finds values by the members' names. None is JSON as it stands."""
 
 
 class FaultClass(StrEnum):
@@ -269,6 +275,10 @@ class Bus(Protocol):
 
     async def start(self, destinations: Sequence[str]) -> None:
         """Connect and make sure that a queue for each destination exists. Raises: schemas.errors.BusFault."""
+        ...
+
+    async def add(self, destinations: Sequence[str]) -> None:
+        """Serve these destinations too, from now on; those that are served already stay as they are."""
         ...
 
     async def publish(self, tickets: Sequence[Ticket]) -> Sequence[Confirmed | Returned]:

@@ -14,8 +14,9 @@ import orjson
 
 from hub.ledger.left_out import before_start
 from hub.ledger.pages import pack
+from hub.ledger.renumbered import RENUMBERED, reason_of, told
 from hub.ledger.states import ItemState
-from hub.ledger.values import Candidate, Refusal, Settlement, SourceLease, to_us
+from hub.ledger.values import Candidate, Refusal, Renumbering, Settlement, SourceLease, to_us
 from hub.ports import Arrival
 from hub.rulebook import Rulebook
 from mappings import read_all
@@ -26,6 +27,8 @@ from schemas.record import Record
 DIGEST_BYTES = 16
 DELETED = "deleted at its source"
 """Why the record of a row that says so goes to nobody."""
+GONE = (DELETED, RENUMBERED)
+"""How the reasons begin of what no route can change: the source itself says that it is no more."""
 KEY_LIMIT = 300
 """Characters: no key of a record is longer, and an index of PostgreSQL takes no more than some thousand bytes."""
 
@@ -46,7 +49,9 @@ def process(arrival: Arrival, rules: Rulebook, lease: SourceLease, digest_key: b
             context=ReadContext(rules.agencies, arrival.label, rules.procedures),
         )
     except UndecodableError as error:
-        return Settlement(arrival, digest, packed, None, (), (), lease.epoch, lease.cursor, str(error), floor_us)
+        return Settlement(
+            arrival, digest, packed, None, (), (), lease.epoch, lease.cursor, str(error), floor_us, rules.configuration
+        )
     routed: dict[tuple[str, str | None], tuple[tuple[str, ...], str]] = {}
     candidates: list[Candidate] = []
     refusals: list[Refusal] = []
@@ -62,14 +67,22 @@ def process(arrival: Arrival, rules: Rulebook, lease: SourceLease, digest_key: b
             to = rules.route(arrival.source, *way)
             routed[way] = to, "" if to else rules.no_route(arrival.source, *way)
         to, nobody = ((), DELETED) if row.deleted else routed[way]
+        moved = row.renumbered
+        if moved is not None and moved.old == record.lane:
+            to, nobody = (), nobody if row.deleted else reason_of(moved.new)
         candidate = candidate_of(row, to, nobody, versions, digest_key, offset)
+        if moved is not None and not record.event and not row.deleted:
+            candidate.renumbered = Renumbering(moved.old, moved.new, told(moved.old, moved.new, digest_key))
         candidates.append(candidate)
         bodies.append(candidate.body)
         offset += len(candidate.body)
     records = pack(b"".join(bodies)) if bodies else None
     if arrival.source in rules.start_from_us:
         leave_out(candidates, rules.start_from_us[arrival.source])
-    return Settlement(arrival, digest, packed, records, candidates, refusals, lease.epoch, lease.cursor, "", floor_us)
+    return Settlement(
+        arrival, digest, packed, records, candidates, refusals, lease.epoch, lease.cursor, "", floor_us,
+        rules.configuration,
+    )  # fmt: skip
 
 
 def leave_out(candidates: Sequence[Candidate], start_us: int) -> None:
@@ -105,6 +118,7 @@ def candidate_of(
         mapping=versions[record.kind],
         counted=record.counted(),
         no_route=no_route,
+        agency=getattr(record, "agency", None),
     )
 
 

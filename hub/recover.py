@@ -22,7 +22,6 @@ from hub.ledger.ledger import WORKER_TTL_S
 from hub.ledger.recovering import Marked, begin, end, mark
 from hub.ledger.values import from_us
 from hub.ports import AdapterContext
-from hub.registers.stored import with_stored
 from hub.rulebook import rulebook
 from hub.sections import Deployment
 from schemas.errors import OperationRefused, SourceFault
@@ -66,7 +65,7 @@ async def recover(
         raise OperationRefused(
             f"{deployment.file} has no source {strange[0]!r}; it has: {', '.join(deployment.sources)}"
         )
-    book = rulebook(with_stored(deployment))
+    book = rulebook(deployment)
     rules = await _rules(deployment)
     async with quiet_ledger(deployment) as ledger:
         since_us = await ledger.commit(lambda tx: begin(tx, by.who, ledger.worker, WORKER_TTL_S))

@@ -30,6 +30,8 @@ class Rulebook:
     agencies: AgencyRegister
     start_from_us: Mapping[str, int] = field(default_factory=dict)
     """Per source that has one: what changed before is left out."""
+    configuration: int | None = None
+    """The number that the ledger knows these rules' configuration by; None until it is written down."""
     procedures: ProcedureRegister = NO_PROCEDURES
 
     @property
@@ -94,4 +96,4 @@ def rulebook(deployment: Deployment) -> Rulebook:
     if problems:
         raise ConfigError(problems)
     start = {name: to_us(source.start_from) for name, source in deployment.sources.items() if source.start_from}
-    return Rulebook(inbound, outbound, deployment.routes, deployment.agencies, start, deployment.procedures)
+    return Rulebook(inbound, outbound, deployment.routes, deployment.agencies, start, procedures=deployment.procedures)

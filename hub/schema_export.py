@@ -8,13 +8,8 @@ of records, so that a schema never knows less than the code. What a schema canno
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
-import textwrap
 from collections.abc import Mapping
-from functools import cache
-from itertools import pairwise
 from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
@@ -36,6 +31,7 @@ from hub.sections import (
     Route,
     SourceSection,
 )
+from hub.setting_words import attribute_docs, models_in
 from schemas.agency import Agency
 from schemas.errors import ConfigError
 from schemas.procedure import Procedure
@@ -101,8 +97,7 @@ def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
         if part is None:
             continue
         said = told.get(name) or info.description
-        inside = next((one for one in _models(info.annotation)), None)
-        if inside is not None:
+        for inside in models_in(info.annotation):
             _describe_inside(part, inside)
         if said:
             part["description"] = " ".join(said.split())
@@ -110,7 +105,7 @@ def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
 
 def _describe_inside(part: Any, model: type[BaseModel]) -> None:
     if isinstance(part, dict):
-        if "properties" in part and set(part["properties"]) <= {i.alias or n for n, i in model.model_fields.items()}:
+        if "properties" in part and set(part["properties"]) == {i.alias or n for n, i in model.model_fields.items()}:
             _describe(part, model)
             return
         for item in part.values():
@@ -118,32 +113,6 @@ def _describe_inside(part: Any, model: type[BaseModel]) -> None:
     elif isinstance(part, list):
         for item in part:
             _describe_inside(item, model)
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models(part)]
-
-
-@cache
-def attribute_docs(model: type[BaseModel]) -> Mapping[str, str]:
-    """The string below each attribute of a class and of its bases, by attribute; empty where there is no source."""
-    found: dict[str, str] = {}
-    for cls in reversed(model.__mro__):
-        if not (issubclass(cls, BaseModel) and cls is not BaseModel):
-            continue
-        try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-        except (OSError, SyntaxError):
-            continue
-        body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-        for line, after in pairwise(body):
-            if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)):
-                continue
-            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-                found[line.target.id] = str(after.value.value)
-    return found
 
 
 def _with_variables(schema: Any) -> Any:
@@ -289,6 +258,7 @@ def answers() -> dict[str, Any]:
                 "title": text,
                 "code": {**text, "description": "Where an answer has its code, a dotted path."},
                 "message": {**text, "description": "Where an answer has its message, a dotted path."},
+                "format": {"enum": ["json", "xml"], "description": "Of answers; with xml, elements are read too."},
                 "personal": {**flag, "description": "Whether messages name persons."},
                 "items": _object(items, required=["at", "key", "code", "message"]),
                 "rules": {"type": "array", "minItems": 1, "items": rule, "description": "The first that fits holds."},

@@ -86,6 +86,7 @@ OPTIONS: Mapping[str, Any] = {
         "minProperties": 1,
         "maxProperties": 1,
     },
+    "period": {"enum": ["month", "quarter", "year", "any"]},
     "function": {"type": "string", "pattern": "^[^:]+:[^:]+$"},
 }
 """By converter; one that is not here takes anything, and `hub check` looks at it."""
@@ -93,6 +94,12 @@ OPTIONS: Mapping[str, Any] = {
 
 def _converters() -> dict[str, Any]:
     return {name: {**OPTIONS.get(name, {}), "description": converter.summary} for name, converter in CONVERTERS.items()}
+
+
+_SURENESS: dict[str, Any] = {
+    "facts": {"type": "string", "description": "Where it is known from what the system says or takes."},
+    "assumed": {**_texts(), "description": "What of it nobody has seen; to be looked at before it goes to work."},
+}
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -122,6 +129,7 @@ def inbound() -> dict[str, Any]:
             {
                 "mapping": {"type": "string", "description": "<system>/<kind>, as the file lies in its folder."},
                 "summary": {"type": "string", "description": "One line for people."},
+                **_SURENESS,
                 "from": _source(),
                 "to": {"enum": list(KINDS), "description": "The kind of record that a row becomes."},
                 "tables": _tables(),
@@ -171,6 +179,12 @@ def _source() -> dict[str, Any]:
             },
             "header": {"type": "integer", "minimum": 1, "description": "The row that names the columns."},
             "deleted": {**_when(), "description": "Where it holds, the row is deleted at its source."},
+            "renumbered": {
+                **_object({"from": _TEXT, "to": _TEXT}),
+                "minProperties": 1,
+                "maxProperties": 1,
+                "description": "The place of the old number, or of the new one, where a dossier got another number.",
+            },
             "inner": {"type": "string", "description": "Rows inside each row."},
             "beside": {**_texts(), "description": "What else may stand beside the rows."},
             "namespaces": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -274,6 +288,7 @@ def outbound() -> dict[str, Any]:
             {
                 "mapping": {"type": "string", "description": "<system>/<kind>, as the file lies in its folder."},
                 "summary": {"type": "string", "description": "One line for people."},
+                **_SURENESS,
                 "from": _object({"record": {"enum": list(KINDS)}}, "record"),
                 "to": _layout(),
                 "tables": _tables(),

@@ -509,8 +509,12 @@ class Deployment:
     alerts: AlertsSection = field(default_factory=AlertsSection)
     agency_files: AgencyFilesSection | None = None
     """None where no daily files are made."""
+    agencies_file: Path | None = None
+    """Where `agencies` were read; None where the file names none."""
     procedures: ProcedureRegister = field(default=NO_PROCEDURES, repr=False)
     """Those that are written by hand; `hub.registers` adds what a portal shows."""
+    procedures_file: Path | None = None
+    """Where `procedures` were read; None where the file names none."""
     registers: RegistersSection | None = None
     """None where nothing is taken over from a portal."""
 

@@ -20,9 +20,9 @@ from mappings.decode import SourceSpec
 from mappings.document import Finder, finder
 from mappings.notation import Keys, Problems
 from mappings.refusal import RefusalError
-from mappings.shapes.json import kind
+from mappings.shapes.json import kind, outline
 from mappings.shapes.path import PathError
-from mappings.shapes.xml import local
+from mappings.shapes.xml import local, told
 
 AROUND = ("envelope", "label")
 """The keys of a field whose value stands around the rows; of these and the ways of a row it has one."""
@@ -80,7 +80,8 @@ def _first(finders: Sequence[Finder | None], roots: Sequence[Any]) -> Any:
     for root, find in reversed(list(zip(roots, finders, strict=False))):
         found = find(root) if find is not None else []
         if len(found) > 1:
-            raise RefusalError(f"stands {len(found)} times around the rows, so its value is not certain")
+            said = f"stands {len(found)} times around the rows, so its value is not certain"
+            raise RefusalError(said, found=told(found))
         if found:
             return _one(found[0])
     return None
@@ -89,10 +90,10 @@ def _first(finders: Sequence[Finder | None], roots: Sequence[Any]) -> Any:
 def _one(value: Any) -> Any:
     if isinstance(value, etree._Element):
         if len(value):
-            raise RefusalError(f"holds <{local(value[0])}>, not text", verdict="park")
+            raise RefusalError(f"holds <{local(value[0])}>, not text", verdict="park", found=told(value))
         return value.text
     if isinstance(value, dict | list):
-        raise RefusalError(f"is {kind(value)}, one value is expected", verdict="park")
+        raise RefusalError(f"is {kind(value)}, one value is expected", verdict="park", found=outline(value))
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return str(value) if isinstance(value, str) else value

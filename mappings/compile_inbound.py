@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mappings.around import AROUND, compile_around
@@ -14,6 +15,7 @@ from mappings.ignoring import compile_ignore
 from mappings.inbound import Fill, InboundMapping, InField, Quick, Step, tidy
 from mappings.notation import Keys, Marked, Problems, nearest, text_of
 from mappings.refusal import RefusalError
+from mappings.renumbering import Renumbering, written
 from mappings.shapes import Getter, Shape, shape_of
 from mappings.shapes.path import PathError
 from mappings.source_block import compile_source
@@ -47,15 +49,33 @@ def compile_inbound(
     sign = source.value.get("deleted") if source is not None and isinstance(source.value, dict) else None
     if sign is not None:
         deleted = condition(sign, "'deleted'", shape, problems)
-    around = Surroundings("in", targets(model), tables, used, model.time_field, problems)
+    around = Surroundings("in", targets(model), tables, used, model.day_field or model.time_field or "", problems)
     compiled = _fields(fields, model, spec, bool(inner), around)
+    renumbered = _renumbered(source, fields, spec, around)
     ignored = {} if ignore is None or spec is None else compile_ignore(ignore, spec.holds, inner, compiled, problems)
     if len(problems.found) > before or spec is None:
         return None
     return InboundMapping(
-        name, model.kind, digest, summary, spec, inner, label, model, compiled, parts, deleted, ignored,
+        name, model.kind, digest, summary, spec, inner, label, model, compiled, parts, deleted, renumbered, ignored,
         frozenset(around.requires),
     )  # fmt: skip
+
+
+def _renumbered(
+    source: Marked | None, fields: Marked, spec: SourceSpec | None, around: Surroundings
+) -> Renumbering | None:
+    node = source.value.get("renumbered") if source is not None and isinstance(source.value, dict) else None
+    if node is None:
+        return None
+    target = around.fields.get("number")
+    item = fields.value.get("number", Marked("", fields.line)) if isinstance(fields.value, dict) else None
+    said = written(node, None if target is None else item, around.problems)
+    if said is None or target is None or around.problems.found:
+        # What is wrong with the field's converters is told there, once.
+        return None
+    way, path, field = said
+    made = _field("number", field, replace(target, required=False), spec, False, around)
+    return None if made is None else Renumbering(way, path, made[1].get, made[1].fill)
 
 
 def _model(to: Marked | None, problems: Problems) -> type[Record] | None:
@@ -231,7 +251,7 @@ def _whole(value: Any, scope: Scope) -> int:
     text = text_in(value)
     if text.isascii() and text.removeprefix("-").isdigit() and len(text) < 19:
         return int(text)
-    raise RefusalError("is no whole number")
+    raise RefusalError("is no whole number: digits alone are expected")
 
 
 def _fill(get: Getter, convs: list[Compiled], required: bool, otherwise: Any) -> Fill:

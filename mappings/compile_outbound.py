@@ -33,7 +33,7 @@ def compile_outbound(
     fields = keys.need("fields", "say what each member of the payload is made of")
     if model is None or fields is None:
         return None
-    around = Surroundings("out", targets(model), tables, used, model.time_field, problems)
+    around = Surroundings("out", targets(model), tables, used, model.day_field or model.time_field or "", problems)
     written = Keys(fields, "'fields'", problems)
     compiled = [_field(member, item, layout, around) for member, item in written]
     places = {member: (place_of(member, layout, item.line, problems), item.line) for member, item in written}

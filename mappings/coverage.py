@@ -125,6 +125,17 @@ class Coverage:
         for reading in self._readings:
             for one in reading.mapping.fields:
                 self._note(reading, one)
+            self._note_signs(reading.mapping)
+
+    def _note_signs(self, mapping: InboundMapping) -> None:
+        """What is read of a row to know that its dossier is deleted, or has another number."""
+        signs = {"deleted": mapping.deleted.paths if mapping.deleted is not None else ()}
+        signs["renumbered"] = (mapping.renumbered.path,) if mapping.renumbered is not None else ()
+        for sign, paths in signs.items():
+            for path in paths:
+                place = parts(path, self._holds)
+                if place is not None:
+                    self._exact.setdefault(place, {})[sign] = None
 
     def _note(self, reading: _Reading, one: InField) -> None:
         mapping = reading.mapping

@@ -21,7 +21,7 @@ class Surroundings:
     fields: Mapping[str, Target]
     tables: Mapping[str, Mapping[str, Marked]]
     used: set[str]
-    time_field: str | None
+    day_field: str
     problems: Problems
     requires: set[str] = attribute(default_factory=set)
 
@@ -56,7 +56,7 @@ def chain(
             tables=around.tables,
             used=around.used,
             requires=around.requires,
-            time_field=around.time_field,
+            day_field=around.day_field,
             problems=around.problems,
             place=place,
         )

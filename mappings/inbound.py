@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from math import inf
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from unicodedata import normalize
 
@@ -16,6 +17,7 @@ from mappings.converters import Convert, Scope
 from mappings.decode import SourceSpec
 from mappings.document import Document, decoder
 from mappings.refusal import MootError, RefusalError
+from mappings.renumbering import Renumbering
 from mappings.rows import ReadContext, RefusedRowError, Row, RowOk, RowRefused, shown
 from mappings.shapes import Getter, shape_of
 from mappings.whence import Condition
@@ -24,6 +26,9 @@ from schemas.record import Record
 
 MAX_REFUSED = 20_000
 """Refused rows of one body beyond which the whole is refused: the mapping does not fit it, or somebody means harm."""
+
+MAX_REFUSED_BYTES = 128 * 1024 * 1024
+"""As MAX_REFUSED, of their bytes: each carries what the mapping reads of the row around it."""
 
 Fill: TypeAlias = Callable[[Any, Scope], Any]
 """From the view of a row and the scope to the field's value, None for none. Raises: RefusalError."""
@@ -92,10 +97,18 @@ class InboundMapping:
     """`inner`, compiled: from the view of a row to the rows inside it; None where there is no `inner`."""
     deleted: Condition | None = None
     """By what a row of the page says that it is deleted at its source; None where it cannot."""
+    renumbered: Renumbering | None = None
+    """By what a row of the page says that its dossier got another number; None where it cannot."""
     ignored: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Places of the row that nobody reads on purpose, with the reason; for `mappings.coverage`."""
     requires: frozenset[str] = field(default=frozenset(), compare=False)
     """Registers without which it cannot do its work: `procedures`."""
+    facts: str = field(default="", compare=False)
+    """Where it is known from what the system says or takes, for people; "" where nobody wrote it down."""
+    assumed: tuple[str, ...] = field(default=(), compare=False)
+    """What of it nobody has seen: to be looked at before it goes to work."""
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    """Its own file, then those of its tables."""
     around: tuple[InField, ...] = field(init=False)
     """The fields whose values stand around the rows."""
     steps: tuple[tuple[str, str | None, Convert | None, bool, bool, Fill], ...] = field(init=False)
@@ -131,6 +144,7 @@ class InboundMapping:
             # Once each: two fields may read one column.
             read = [path for f in self.fields for path in f.paths]
             read += self.deleted.paths if self.deleted is not None else ()
+            read += [self.renumbered.path] if self.renumbered is not None else []
             lacking = list(dict.fromkeys(path for path in read if path not in document.columns))
             if lacking:
                 has = shown(", ".join(document.columns))
@@ -146,15 +160,32 @@ class InboundMapping:
 
     def rows(self, document: Document, index: int, context: ReadContext, first: int = 0) -> list[Row]:
         """The rows that one row of the page makes, at positions (index, first), (index, first + 1) and so on."""
-        shape = document.shape
         try:
             view = document.view(index)
             inside = self.parts(view) if self.parts is not None else ()
             deleted = self.deleted is not None and self.deleted.holds(view)
+            around = self._around(document, context.label) if self.around else None
+            scope = Scope(context.agencies, {}, around, context.procedures)
+            other = None if self.renumbered is None else self.renumbered.other(view, scope)
         except RefusalError as error:
             return [self._unread(error, (index, first), self._place(document, index))]
-        around = self._around(document, context.label) if self.around else None
-        scope = Scope(context.agencies, {}, around, context.procedures)
+        made = self._rows(document, index, view, inside, scope, first, deleted)
+        if other is None or self.renumbered is None:
+            return made
+        told = self.renumbered
+        return [replace(row, renumbered=told.of(row.record, other)) if isinstance(row, RowOk) else row for row in made]
+
+    def _rows(
+        self,
+        document: Document,
+        index: int,
+        view: Any,
+        inside: Sequence[Any],
+        scope: Scope,
+        first: int,
+        deleted: bool,
+    ) -> list[Row]:
+        shape = document.shape
         if self.parts is None:
             record = self._quickly(view, view, scope)
             if record is not None:
@@ -284,7 +315,7 @@ class InboundMapping:
                 found = field.get(view)
             except RefusalError:
                 found = None
-        path = field.path
+        path = error.path or field.path
         if self.inner and path and not field.outer:
             path = f"{self.inner}{'/' if self.spec.holds == 'xml' else '.'}{path}"
         return RefusedValueError(
@@ -369,7 +400,7 @@ def read_all(mappings: Sequence[InboundMapping], body: bytes, charset: str | Non
             documents[mapping.spec] = decoder(mapping.spec)(body, charset)
         mapping.check(documents[mapping.spec])
     rows: list[Row] = []
-    refused = 0
+    refused = refused_bytes = 0
     for index in range(max(len(document.rows) for document in documents.values())):
         made: list[tuple[bool, Row]] = []
         for mapping in applying:
@@ -378,7 +409,12 @@ def read_all(mappings: Sequence[InboundMapping], body: bytes, charset: str | Non
                 event = mapping.model.event
                 for row in mapping.rows(document, index, context, len(made)):
                     made.append((event, row))
-                    refused += type(row) is RowRefused
+                    if type(row) is RowRefused:
+                        refused += 1
+                        refused_bytes += len(row.raw)
+                        if refused_bytes > MAX_REFUSED_BYTES:
+                            said = f"the rows that are refused have more than {MAX_REFUSED_BYTES:,} bytes"
+                            raise UndecodableError(f"{said}, the first: {row.error}")
         if len(made) > 1:
             made.sort(key=_order)
         rows += [row for _, row in made]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
@@ -23,6 +24,8 @@ from schemas.errors import ConfigError, Problem
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 """The mappings that come with the hub."""
+PLAIN = "plain"
+"""The system of the mappings that write a record under the hub's own names, for whoever takes that: no portal's."""
 TABLES = "tables"
 """The name of folders that hold tables, not mappings."""
 
@@ -59,10 +62,12 @@ def load(name_or_path: str | Path, *, folders: Sequence[Path] = ()) -> Mapping_:
             f"write mapping: {name}",
         )
     digest = sha256(text.encode())
-    tables = _tables(keys, path, problems, digest.update)
+    files = [path]
+    tables = _tables(keys, path, problems, digest.update, files)
+    facts, assumed = keys.text("facts"), tuple(keys.texts("assumed"))
     used: set[str] = set()
     made = _compile(keys, own or name, digest.hexdigest(), tables, problems, used)
-    keys.done(also=("mapping", "summary", "from", "to", "tables", "fields"))
+    keys.done(also=("mapping", "summary", "facts", "assumed", "from", "to", "tables", "fields"))
     if made is not None:
         for table in sorted(tables.keys() - used):
             written = keys.get("tables")
@@ -72,7 +77,7 @@ def load(name_or_path: str | Path, *, folders: Sequence[Path] = ()) -> Mapping_:
     problems.stop()
     if made is None:
         raise ConfigError([Problem("mapping", "the mapping cannot be compiled", file=str(path), line=keys.line)])
-    return made
+    return replace(made, facts=facts, assumed=assumed, files=tuple(files))
 
 
 def find(name_or_path: str | Path, folders: Sequence[Path]) -> tuple[Path, str]:
@@ -120,7 +125,7 @@ def read(path: Path) -> str:
 
 
 def _tables(
-    keys: Keys, path: Path, problems: Problems, digest: Callable[[bytes], None]
+    keys: Keys, path: Path, problems: Problems, digest: Callable[[bytes], None], files: list[Path]
 ) -> dict[str, Mapping[str, Marked]]:
     node = keys.get("tables")
     if node is None:
@@ -134,13 +139,14 @@ def _tables(
         beside = path.parent / item.value
         if Path(item.value).is_absolute() or not beside.is_file():
             mend = f"a table's file is named relative to {path.name}: {TABLES}/{name}.yaml, or .csv"
-            files = (one for one in (path.parent / TABLES).glob("*") if one.suffix in (".yaml", ".csv"))
-            near = nearest(item.value, [f"{TABLES}/{one.name}" for one in files])
+            there = (one for one in (path.parent / TABLES).glob("*") if one.suffix in (".yaml", ".csv"))
+            near = nearest(item.value, [f"{TABLES}/{one.name}" for one in there])
             mend = near if near.startswith("did you mean") else mend
             problems.add("no-file", item.line, f"the table {name!r}: there is no file {item.value!r}", mend)
             continue
         text = read(beside)
         digest(b"\0" + text.encode())
+        files.append(beside)
         elsewhere = Problems(str(beside))
         if beside.suffix.casefold() == ".csv":
             found[name] = from_csv(text, name, elsewhere)

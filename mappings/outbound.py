@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
@@ -69,6 +70,12 @@ class OutboundMapping:
     """Of the members that do not simply stand under their names, where they stand; see `mappings.layout`."""
     requires: frozenset[str] = field(default=frozenset(), compare=False)
     """Registers without which it cannot do its work: `procedures`."""
+    facts: str = field(default="", compare=False)
+    """Where it is known from what the system says or takes, for people; "" where nobody wrote it down."""
+    assumed: tuple[str, ...] = field(default=(), compare=False)
+    """What of it nobody has seen: to be looked at before it goes to work."""
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    """Its own file, then those of its tables."""
     plain: tuple[tuple[str, str], ...] = field(init=False)
     """Of the members that are a field as it is, their names and the field's."""
     converted: tuple[tuple[str, str, Convert, bool], ...] = field(init=False)

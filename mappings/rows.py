@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from schemas.agency import AgencyRegister
 from schemas.errors import RefusedValueError
@@ -60,6 +60,13 @@ class RefusedRowError(RefusedValueError):
         return self.problems[1:]
 
 
+class Renumbered(NamedTuple):
+    """A dossier that got another number at its source."""
+
+    old: str
+    new: str
+
+
 @dataclass(frozen=True, slots=True)
 class RowOk:
     """A row that became a record. `position`: (row of the page, part of the row), unique and stable."""
@@ -68,6 +75,9 @@ class RowOk:
     record: Record
     deleted: bool = False
     """True where the row says that it is deleted at its source: its record is for nobody."""
+    renumbered: Renumbered | None = None
+    """Where the row says that its dossier got another number: the record is the new dossier, or for nobody where it is
+    (a step of) the old one."""
 
 
 @dataclass(frozen=True, slots=True)

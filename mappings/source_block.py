@@ -45,7 +45,8 @@ def compile_source(node: Marked, problems: Problems) -> tuple[SourceSpec | None,
     else:
         parts |= _tree(keys, problems, format_)
         inner = keys.text("inner")
-    keys.get("deleted")  # compiled with the fields, whose paths it has
+    for name in ("deleted", "renumbered"):
+        keys.get(name)  # compiled with the fields, whose paths they have
     keys.done(also=_KNOWN)
     if len(problems.found) > before:
         return None, inner, label

@@ -23,6 +23,7 @@ from unicodedata import normalize
 
 from mappings.converters.converter import text_in
 from mappings.notation import Keys, Marked, Problems, text_of
+from mappings.refusal import RefusalError
 from mappings.shapes import Getter, Shape
 from mappings.shapes.path import PathError
 
@@ -125,10 +126,19 @@ def _join(item: Marked, what: str, shape: Shape | None, problems: Problems) -> W
     gets = [place.get for place in places]
 
     def get(view: Any) -> str | None:
-        values = [_bare(one(view)) for one in gets]
-        return between.join(text_in(value) for value in values if value is not None) or None
+        values = [(_bare(one(view)), place) for one, place in zip(gets, places, strict=True)]
+        return between.join(_joined(value, place) for value, place in values if value is not None) or None
 
     return Whence(get, " + ".join(place.told for place in places), _all(places))
+
+
+def _joined(value: Any, place: Whence) -> str:
+    """The text of a part. Raises: RefusalError that names the part, not the whole."""
+    try:
+        return text_in(value)
+    except RefusalError as error:
+        error.found, error.path = value, place.told
+        raise
 
 
 def _choose(item: Marked, what: str, shape: Shape | None, problems: Problems) -> Whence | None:

@@ -3,7 +3,9 @@
 Importing the package registers every kind (`schemas.record.KINDS`).
 """
 
+from schemas.document import Document
 from schemas.dossier import Dossier
 from schemas.dossier_step import DossierStep
+from schemas.indicator import Indicator
 
-__all__ = ["Dossier", "DossierStep"]
+__all__ = ["Document", "Dossier", "DossierStep", "Indicator"]

@@ -1,4 +1,4 @@
-"""The code lists of dossiers, each code with its Vietnamese and English label.
+"""The code lists of dossiers and documents, each code with its Vietnamese and English label.
 
 The numbers of `DossierStatus` are the national portal's TrangThaiHoSo; the words of a legacy system belong to a
 mapping's table, never here.
@@ -80,6 +80,24 @@ class Channel(StrEnum):
     POST = "post"
 
 
+class Priority(StrEnum):
+    """How urgent a document is: OtherInfo/Priority 0 to 4 of edXML, in this order."""
+
+    NORMAL = "normal"
+    URGENT = "urgent"
+    VERY_URGENT = "very-urgent"
+    EXPRESS = "express"
+    EXPRESS_AT_HOUR = "express-at-hour"
+
+
+class Medium(StrEnum):
+    """How a document was sent: the reports of provinces count these apart."""
+
+    ELECTRONIC = "electronic"
+    PARALLEL = "parallel"
+    PAPER = "paper"
+
+
 BUCKETS: Mapping[DossierStatus, Bucket] = MappingProxyType(
     {
         DossierStatus.FILED: Bucket.NOT_ACCEPTED,
@@ -133,6 +151,18 @@ LABELS: Mapping[type[Enum], Mapping[Any, Label]] = MappingProxyType(
             Channel.COUNTER: Label("Trực tiếp", "At the counter"),
             Channel.ONLINE: Label("Trực tuyến", "Online"),
             Channel.POST: Label("Bưu chính", "By post"),
+        },
+        Priority: {
+            Priority.NORMAL: Label("Thường", "Normal"),
+            Priority.URGENT: Label("Khẩn", "Urgent"),
+            Priority.VERY_URGENT: Label("Thượng khẩn", "Very urgent"),
+            Priority.EXPRESS: Label("Hỏa tốc", "Express"),
+            Priority.EXPRESS_AT_HOUR: Label("Hỏa tốc hẹn giờ", "Express, at an hour"),
+        },
+        Medium: {
+            Medium.ELECTRONIC: Label("Điện tử", "Electronic"),
+            Medium.PARALLEL: Label("Điện tử và giấy", "Electronic and paper in parallel"),
+            Medium.PAPER: Label("Giấy", "Paper"),
         },
     }
 )

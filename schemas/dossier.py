@@ -40,6 +40,7 @@ class Dossier(Record):
     kind: ClassVar[str] = "dossier.v1"
     event: ClassVar[bool] = False
     time_field: ClassVar[str | None] = "changed_at"
+    day_field: ClassVar[str | None] = "received_at"
 
     number: Number
     procedure_code: Annotated[Code, _PUBLIC]

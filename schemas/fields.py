@@ -16,7 +16,7 @@ from unicodedata import is_normalized
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from schemas.codes import AgencyLevel, ApplicantKind, Channel, DossierStatus
+from schemas.codes import AgencyLevel, ApplicantKind, Channel, DossierStatus, Medium, Priority
 
 # XML 1.0 can carry none of these and PostgreSQL no NUL; tab and the line ends are text.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
@@ -30,6 +30,12 @@ WORDS_OF_PATTERNS = {
     (_NO_BLANKS := r"^\S+$"): "should hold no blank",
     (_NO_BLANKS_OR_BARS := r"^[^\s|]+$"): "should hold no blank and no '|'",
     (_AGENCY := f"^(?:{NEW_FORM}|{OLD_FORM})$"): "is no agency code; the forms are 'H59.05' and '000.00.05.H59'",
+    (_PERIOD := r"^(?:19|20|21)[0-9]{2}(?:-(?:0[1-9]|1[0-2]|Q[1-4]))?$"): (
+        "is no period; the forms are '2026-03', '2026-Q1' and '2026'"
+    ),
+    (_AMOUNT := r"^(?:0|-?(?:[1-9][0-9]*|0\.[0-9]*[1-9]|[1-9][0-9]*\.[0-9]*[1-9]))$"): (
+        "is no decimal number in canonical form, like '1234.5': digits, a dot, no needless zeros"
+    ),
 }
 """What a person is told who misses a pattern."""
 
@@ -92,8 +98,21 @@ Moment: TypeAlias = Annotated[
 
 Status: TypeAlias = Annotated[DossierStatus, BeforeValidator(_status)]
 """A status by its member or its number; text, floats and booleans are refused."""
+Barless: TypeAlias = Annotated[str, _at_most(60, _NO_BLANKS_OR_BARS), AfterValidator(clean_text)]
+"""A code or number that a key is made of, as `Number` is that of a dossier: no blanks, no bars."""
+DocumentId: TypeAlias = Annotated[str, _at_most(200, _NO_BLANKS_OR_BARS), AfterValidator(clean_text)]
+"""By rule `<OrganId>,<yyyy/MM/dd>,<number>/<notation>` (QCVN 102:2016/BTTTT), anything without blanks in practice."""
+Unit: TypeAlias = Annotated[str, _at_most(60), AfterValidator(clean_text)]
+"""A unit of measure: `tỷ đồng`, `hộ`, `%`."""
+Period: TypeAlias = Annotated[str, _at_most(7, _PERIOD)]
+"""A month, a quarter or a year, as in ISO 8601 where that has it: `2026-03`, `2026-Q1`, `2026`; they sort by year."""
+Amount: TypeAlias = Annotated[str, _at_most(32, _AMOUNT)]
+"""A decimal number as text, one text for one number; what the converter `number` of mappings gives."""
+
 Level: TypeAlias = Annotated[AgencyLevel, Field(strict=False)]
 Applicant: TypeAlias = Annotated[ApplicantKind, Field(strict=False)]
 FilingChannel: TypeAlias = Annotated[Channel, Field(strict=False)]
 ServiceLevel: TypeAlias = Annotated[int, Field(ge=1, le=4)]
 """The level of an online public service (mức độ 1 to 4)."""
+DocumentPriority: TypeAlias = Annotated[Priority, Field(strict=False)]
+DocumentMedium: TypeAlias = Annotated[Medium, Field(strict=False)]

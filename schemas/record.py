@@ -62,6 +62,9 @@ class Record(BaseModel):
     time_field: ClassVar[str | None] = None
     """The field that holds the source's own time: of the change for a snapshot, of the event for an event."""
 
+    day_field: ClassVar[str | None] = None
+    """The field that says as of which day registers are asked: a time, or a period; None for `time_field`."""
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
@@ -127,6 +130,12 @@ def kind(name: str) -> type[Record]:
         raise CodeUnknownError(f"unknown kind {name!r}; the kinds are {', '.join(sorted(_kinds))}") from None
 
 
+def lane_of(kind: str, key: str) -> str:
+    """The lane that a key of that kind is in: an event's key begins with it, up to the first bar (R6)."""
+    known = _kinds.get(kind)
+    return key if known is not None and not known.event else key.partition("|")[0]
+
+
 def refusals(error: ValidationError) -> list[RefusedValueError]:
     """Say each problem of a validation error with its field and the value found; the sender's fault each."""
     return [_refusal(detail, error.title) for detail in error.errors(include_url=False)]
@@ -165,6 +174,8 @@ def _problems_of(cls: type[Record]) -> list[str]:
     problems += [f"{part} is not declared" for part in ("key", "lane") if getattr(cls, part) is getattr(Record, part)]
     if cls.time_field is not None and cls.time_field not in cls.model_fields:
         problems.append(f"time_field {cls.time_field!r} is no field")
+    if cls.day_field is not None and cls.day_field not in cls.model_fields:
+        problems.append(f"day_field {cls.day_field!r} is no field")
     if getattr(cls, "event", False) is True and cls.time_field is None:
         problems.append("an event should declare time_field")
     for name, info in cls.model_fields.items():

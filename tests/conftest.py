@@ -1,4 +1,4 @@
-"""What the whole suite shares: the count of tests, a private PostgreSQL, a private RabbitMQ.
+"""What the whole suite shares: the count of tests, a private PostgreSQL, a private RabbitMQ, PHP's SOAP server.
 
 A service that is missing fails the tests that need it, with the line to type; nothing is ever skipped.
 """
@@ -14,7 +14,10 @@ from hub.bus.private_node import PrivateNode
 from schemas.errors import BusFault
 from tests.support import proof
 from tests.support.census import Census
+from tests.support.php_server import PhpServer, PhpUnavailable, php_server
 from tests.support.private_postgres import PostgresUnavailable, PrivatePostgres
+
+pytest_plugins = ["hub.contract"]
 
 # A slow machine proves nothing wrong. `make test` plays the same examples each time, so that what is red is the
 # change's; `make prove` looks at others each time.
@@ -45,6 +48,23 @@ def postgres_url(postgres: PrivatePostgres) -> Iterator[str]:
     name = postgres.database()
     yield postgres.url(name)
     postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def php_systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PhpServer]:
+    """PHP's SOAP server with the three systems of tests/end_to_end/php, see `tests.support.php_server`."""
+    try:
+        with php_server(tmp_path_factory.mktemp("php")) as server:
+            yield server
+    except PhpUnavailable as missing:
+        pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture
+def php(php_systems: PhpServer) -> PhpServer:
+    """PHP's SOAP server, with nothing wrong."""
+    php_systems.goes_wrong("")
+    return php_systems
 
 
 @pytest.fixture(scope="session")

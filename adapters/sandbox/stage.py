@@ -25,7 +25,7 @@ import httpx
 
 from adapters.sandbox import books
 
-_START_S = 20.0
+_START_S = 60.0
 _STOP_S = 5.0
 _LOOK_EVERY_S = 0.05
 
@@ -160,7 +160,7 @@ class Stage(ABC):
         Returns when the last tick has been polled and the national portal is well again; what the hub still has to send
         is the hub's affair. Raises: StageError when a source is not polled within `stall_s` or a twin is gone.
         """
-        async with httpx.AsyncClient(timeout=10.0) as client:
+        async with httpx.AsyncClient(timeout=30.0) as client:
             healing: asyncio.Task[None] | None = None
             try:
                 for tick in range(1, self.ticks + 1):

@@ -6,14 +6,48 @@ own for a destination writes its twin beside it and declares it the same way; `h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 Given: TypeAlias = Mapping[str, Any]
 """A destination's settings as they stand in the configuration, variables not yet replaced."""
 Orders: TypeAlias = dict[str, Mapping[str, Any] | str]
 """By the name of a fault, the order for `POST /_twin/fault`, or why this portal, set up like this, cannot have it."""
+
+
+class Known(Protocol):
+    """What a drill knows of a destination beside its settings, for a twin whose portal is known by them alone."""
+
+    @property
+    def numbers(self) -> Mapping[str, Sequence[str]]:
+        """By kind, the way into a record to the number by which an answer names it."""
+        ...
+
+    @property
+    def welcome(self) -> Mapping[str, Any] | None:
+        """An answer {status, form, body} that the destination's table takes for a success."""
+        ...
+
+    @property
+    def busy(self) -> Mapping[str, Any] | None:
+        """An answer with HTTP 200 that it takes for a failure that passes."""
+        ...
+
+    @property
+    def results(self) -> Mapping[str, Any] | None:
+        """Where the table has a result per record: {at, key, refused}."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What follows of that."""
+
+    options: Mapping[str, Any]
+    """More of the twin's own options."""
+    cannot: Mapping[str, str]
+    """By the name of a fault, why this portal cannot have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +68,10 @@ class StandIn:
     """The twin's own options, so that it answers as the given settings expect."""
     faults: Callable[[Given, float], Orders]
     """From the given settings and the limit of one call in seconds to the orders; `linger` keeps calls open."""
+    reads: Callable[[bytes, str], Mapping[str, Any]] | None = None
+    """From the bytes of one record and their form (xml, form, query) to how its log has it; None: only JSON comes."""
+    learns: Callable[[Given, Known], Learned] | None = None
+    """For a portal that is known by its settings alone; None where the twin knows its portal."""
 
 
 def orders(deadline_s: float) -> Orders:

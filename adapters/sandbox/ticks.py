@@ -104,25 +104,31 @@ class Ticks:
         """Raises: ValueError naming the file and what is wrong with it."""
         if options.data is None:
             raise ValueError("needs --data FILE")
+        self._data = options.data
+        self.shape = shape
+        self.now = 0
+        self.agencies, self._repeat = self._read()
+
+    def _read(self) -> tuple[dict[str, Agency], tuple[Any, Any]]:
+        """What the data file has: the agencies, and the agency and tick of the repeated page. Raises: ValueError."""
+        data, shape = self._data, self.shape
         try:
-            content = orjson.loads(options.data.read_bytes())
+            content = orjson.loads(data.read_bytes())
             held = {slug: agency for slug, agency in content["agencies"].items() if agency["system"] == shape.system}
-            self.agencies = {slug: Agency(agency["name"], list(agency["ticks"])) for slug, agency in held.items()}
+            agencies = {slug: Agency(agency["name"], list(agency["ticks"])) for slug, agency in held.items()}
             repeat = content.get("repeat_page") or {}
-            self._repeat: tuple[Any, Any] = (repeat.get("agency"), repeat.get("tick"))
-            for slug, agency in self.agencies.items():
+            for slug, agency in agencies.items():
                 for at, rows in enumerate(agency.ticks, 1):
                     for row in rows:
                         if not (row.get(shape.number) or row.get("_id") or shape.system == "csv"):
                             raise ValueError(f"{slug}, tick {at}: a row without {shape.number} needs an _id")
         except OSError as error:
-            raise ValueError(f"{options.data}: {error.strerror}") from error
+            raise ValueError(f"{data}: {error.strerror}") from error
         except ValueError as error:
-            raise ValueError(f"{options.data}: {error}") from error
+            raise ValueError(f"{data}: {error}") from error
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{options.data}: not a data file of ticks: {error!r}") from error
-        self.shape = shape
-        self.now = 0
+            raise ValueError(f"{data}: not a data file of ticks: {error!r}") from error
+        return agencies, (repeat.get("agency"), repeat.get("tick"))
 
     @property
     def last(self) -> int:
@@ -131,8 +137,14 @@ class Ticks:
     def advance(self, tick: int) -> list[tuple[int, str, list[dict[str, Any]], bool]]:
         """Move to `tick` and return what was released: tick, slug, its rows, whether a page of it is to be repeated.
 
-        Going to where it is changes nothing. Raises: ValueError for a tick that is over or that is not there.
+        Going to where it is changes nothing. Ticks may be added to the file while the twin runs. Raises: ValueError for
+        a tick that is over or that is not there.
         """
+        if tick > self.last:
+            for slug, agency in self._read()[0].items():
+                if slug in self.agencies:
+                    held = self.agencies[slug].ticks
+                    held += agency.ticks[len(held) :]
         if not self.now <= tick <= self.last:
             raise ValueError(f"tick {tick} cannot be released: it is {self.now} now, and {self.last} is the last")
         released = [

@@ -118,7 +118,7 @@ def twin_app(
         Route("/_twin/fault", fault, methods=["POST"]),
         Route("/_twin/stop", stop, methods=["POST"]),
     ]
-    app = Starlette(routes=[*routes, *control])
+    app = Starlette(routes=[*control, *routes])
     app.state.client = dict(client or {})
     return app
 
@@ -140,14 +140,53 @@ class TwinProtocol(HttpToolsProtocol):
 
 
 class TwinServer(uvicorn.Server):
-    """A server that says when it listens."""
+    """A server that says when it listens, and ends as soon as it is told to: uvicorn's own looks ten times a second,
+    which a test pays each time that it makes a twin."""
 
     ready: Callable[[], None] | None = None
+    _told = False
+    _loop: asyncio.AbstractEventLoop | None = None
+    _wake: asyncio.Event | None = None
+
+    @property
+    def should_exit(self) -> bool:
+        return self._told
+
+    @should_exit.setter
+    def should_exit(self, told: bool) -> None:
+        """May be set from another thread, or by a signal."""
+        self._told = told
+        if told and self._loop is not None and self._wake is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._wake.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
         if self.ready is not None:
             self.ready()
+
+    async def main_loop(self) -> None:
+        assert self._wake is not None
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), 1.0)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen no more, let the answers that are being given end, for a second at most."""
+        for server in self.servers:
+            server.close()
+        for sock in sockets or []:
+            sock.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        state, loop = self.server_state, asyncio.get_running_loop()
+        end = loop.time() + 1
+        # Nothing tells when a connection has ended.
+        while (state.connections or state.tasks) and not self.force_exit and loop.time() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        for task in list(state.tasks):
+            task.cancel()
 
 
 class Line:
@@ -239,7 +278,6 @@ class Twin:
             server_header=False,
             backlog=512,
             timeout_keep_alive=60,
-            timeout_graceful_shutdown=1,
         )
         self.server = TwinServer(config)
         app.state.server = self.server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import yaml
@@ -12,27 +13,38 @@ from mappings.notation import nearest
 from schemas.errors import ConfigError, Problem
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "config" / "answers"
+GROUP = "hub.answers"
+"""The entry points by which a package brings the table of its own adapter: each names a path."""
 
 
-def load_answers(name_or_path: str, folder: Path | None = None) -> AnswerTable:
-    """Read and compile a table: a path to a `.yaml` file (relative to `folder`), or the name of a built-in one.
+def find_answers(name_or_path: str, folder: Path | None = None) -> Path:
+    """The file of a table: a path to a `.yaml` file (relative to `folder`), or the name of a built-in one.
 
-    A file `answers/<name>.yaml` in `folder` goes before the built-in one. Raises: ConfigError.
+    A file `answers/<name>.yaml` in `folder` goes before the one that an installed package brings, and that before the
+    built-in one. Raises: ConfigError where there is none.
     """
     base = folder or Path()
     if name_or_path.endswith((".yaml", ".yml")):
         candidates = [base / name_or_path]
     else:
-        candidates = [base / "answers" / f"{name_or_path}.yaml", BUILT_IN / f"{name_or_path}.yaml"]
+        brought = [_brought(point) for point in entry_points(group=GROUP, name=name_or_path)]
+        candidates = [base / "answers" / f"{name_or_path}.yaml", *brought, BUILT_IN / f"{name_or_path}.yaml"]
     file = next((c for c in candidates if c.is_file()), None)
     if file is None:
         known = {p.stem for place in (BUILT_IN, base / "answers") for p in place.glob("*.yaml")}
+        known |= {point.name for point in entry_points(group=GROUP)}
         looked = ", ".join(map(str, candidates))
         message, mend = (
             f"no answer table {name_or_path!r}: looked for {looked}",
             f"{nearest(name_or_path, known)}, or name a .yaml file",
         )
         raise ConfigError([Problem("answers-missing", message, mend)])
+    return file
+
+
+def load_answers(name_or_path: str, folder: Path | None = None) -> AnswerTable:
+    """Read and compile a table, found as `find_answers` does. Raises: ConfigError."""
+    file = find_answers(name_or_path, folder)
     try:
         node = yaml.compose(file.read_text("utf-8"), Loader=yaml.SafeLoader)
         data = yaml.safe_load(file.read_text("utf-8"))
@@ -44,6 +56,16 @@ def load_answers(name_or_path: str, folder: Path | None = None) -> AnswerTable:
         line = mark.line + 1 if mark else 0
         raise ConfigError([Problem("answers-not-yaml", message, "mend the syntax", str(file), line)]) from error
     return AnswerTable.from_data(data, str(file), dict(_lines(node)))
+
+
+def _brought(point: EntryPoint) -> Path:
+    """Raises: ConfigError."""
+    package = point.dist.name if point.dist is not None else "a package"
+    try:
+        return Path(point.load())
+    except Exception as error:
+        said = f"the answer table {point.name!r} of {package} ({point.value}) cannot be found: {error!r}"
+        raise ConfigError([Problem("answers-missing", said, f"repair or reinstall {package}")]) from error
 
 
 def _lines(node: yaml.Node | None, path: tuple[str | int, ...] = ()) -> Iterable[tuple[tuple[str | int, ...], int]]:

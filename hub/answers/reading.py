@@ -1,4 +1,4 @@
-"""Reads one HTTP answer leniently: its JSON, a value at a path, a text to compare, the time to wait. Pure."""
+"""Reads one HTTP answer leniently: its JSON or XML, a value at a path, a text to compare, the time to wait. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
+from lxml import etree
+
+from mappings.decode import xml
+from schemas.errors import UndecodableError
 
 MISSING = "missing"
 """The code of an answer that carries none."""
@@ -18,6 +22,7 @@ UNREADABLE = "unreadable"
 """The code of an answer whose body is not JSON."""
 
 _RETRY_AFTER_LIMIT_S = 86_400.0
+_XML_LIMIT_BYTES = 8 << 20
 _ABSENT: Any = object()
 _UNREADABLE: Any = object()
 
@@ -45,6 +50,12 @@ class Answer:
         decoded = self._decode()
         return None if decoded is _UNREADABLE else decoded
 
+    def read_xml(self) -> None:
+        """Let a body that is XML be read too, as an object: the children of the root by their local names."""
+        begins = self.content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        if self._decoded is _ABSENT and not self.problem and begins == b"<":
+            self._decoded = _xml(self.content, self.charset)
+
     def _decode(self) -> Any:
         if self._decoded is _ABSENT:
             self._decoded = _UNREADABLE if self.problem else _json(self.content, self.charset)
@@ -65,6 +76,30 @@ def _json(content: bytes, charset: str | None) -> Any:
         except (LookupError, UnicodeError, ValueError):
             continue
     return _UNREADABLE
+
+
+def _xml(content: bytes, charset: str | None) -> Any:
+    """An element is its text; one that has elements inside an object of them, several of one name a list, its
+    attributes as @name."""
+    try:
+        return _element(xml.parse(content, charset, limit=_XML_LIMIT_BYTES))
+    except UndecodableError:
+        return _UNREADABLE
+
+
+def _element(element: etree._Element) -> Any:
+    if not len(element):
+        return (element.text or "").strip()
+    made: dict[str, Any] = {f"@{etree.QName(name).localname}": value for name, value in element.attrib.items()}
+    for child in element:
+        name, value = etree.QName(child).localname, _element(child)
+        if name not in made:
+            made[name] = value
+        elif isinstance(made[name], list):
+            made[name].append(value)
+        else:
+            made[name] = [made[name], value]
+    return made
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:

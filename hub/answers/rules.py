@@ -16,6 +16,7 @@ from mappings.notation import nearest
 from schemas.errors import ConfigError, Problem
 
 Call: TypeAlias = Literal["log-in", "send", "look-up"]
+FORMATS = ("json", "xml")
 CALLS: tuple[Call, ...] = ("log-in", "send", "look-up")
 
 
@@ -66,6 +67,7 @@ class Compiled:
     rules: tuple[Rule, ...]
     items: Items | None
     personal: bool
+    format: str
     line: int
     """Of the rules."""
 
@@ -75,7 +77,7 @@ def compile_table(data: object, file: str, lines: Mapping[tuple[str | int, ...],
     return _Compiler(file, lines).table(data)
 
 
-_TABLE_KEYS = ("answers", "title", "code", "message", "personal", "items", "rules")
+_TABLE_KEYS = ("answers", "title", "code", "message", "format", "personal", "items", "rules")
 _RULE_KEYS = ("when", "is", "say", "field", "assumed")
 _WHEN_KEYS = ("status", "code", "message", "lacks", "call", "mode", "names_field")
 _FIELD_KEYS = ("at", "in_message")
@@ -116,12 +118,19 @@ class _Compiler:
         name, title = self.text(top, (), "answers"), self.text(top, (), "title")
         code, message = self.text(top, (), "code"), self.text(top, (), "message")
         personal = self.flag(top, (), "personal")
+        format_ = top.get("format", "json")
+        if format_ not in FORMATS:
+            self.wrong(("format",), f"unknown format {format_!r}", nearest(str(format_), FORMATS))
+        for index, rule in enumerate(rules if format_ == "xml" else ()):
+            for _, value in (pair for pair in rule.codes if pair[0] is int):
+                mend = f'put it in quotes: "{value}"'
+                self.wrong(("rules", index, "when", "code"), f"{value}: in XML every code is a text", mend)
         if not self.problems:
             self.unreachable(rules)
         if self.problems:
             raise ConfigError(self.problems)
         line = self.lines.get(("rules",), 0)
-        return Compiled(name, title or name, code, message, tuple(rules), items, personal, line)
+        return Compiled(name, title or name, code, message, tuple(rules), items, personal, format_, line)
 
     def unreachable(self, rules: Sequence[Rule]) -> None:
         """Rules, and codes of rules, that an earlier rule always takes first."""

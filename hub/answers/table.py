@@ -56,6 +56,8 @@ class AnswerTable:
     """Whether the portal's messages name persons: then no text is kept with an unknown code."""
     line: int = 0
     """Where the rules stand in the file."""
+    format: str = "json"
+    """What the portal's answers are; `xml`: some are XML."""
     unknown: UnknownCodes = field(default_factory=UnknownCodes)
     """How often each code came that no rule knows; bounded."""
 
@@ -70,7 +72,7 @@ class AnswerTable:
         parts = compile_table(data, file, lines or {})
         return cls(
             parts.name, parts.title, parts.code, parts.message, parts.rules, parts.items, file, parts.personal,
-            parts.line,
+            parts.line, parts.format,
         )  # fmt: skip
 
     def classify(self, answer: Answer, *, call: Call = "send", mode: Mode | None = None, sent: Sent = ()) -> Verdict:
@@ -81,6 +83,17 @@ class AnswerTable:
         """Say what the result of one item inside an answer means; `sent` is its payload. Never raises."""
         items = self.items or Items("", "", self.code, self.message)
         return self._classify(answer, item, items.code, items.message, "send", mode, sent)
+
+    def listed(self, answer: Answer) -> list[object] | None:
+        """The results of the items inside an answer; None where there is no list of them."""
+        if self.items is None:
+            return None
+        if self.format == "xml":
+            answer.read_xml()
+        found = at_path(answer.body, self.items.at)
+        if isinstance(found, Mapping) and self.format == "xml":  # one element is no list
+            return [found]
+        return found if isinstance(found, list) else None
 
     def knows(self, call: str, status: int, code: str, text: str) -> bool:
         """Whether a rule fits such an answer now; `code` and `text` as `SeenCode` has them."""
@@ -109,6 +122,8 @@ class AnswerTable:
     def _classify(
         self, answer: Answer, body: Any, code_at: str, message_at: str, call: Call, mode: Mode | None, sent: Sent
     ) -> Verdict:
+        if self.format == "xml":
+            answer.read_xml()
         code: Any = _ABSENT
         said = folded = ""
         read = False

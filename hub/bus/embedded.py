@@ -119,6 +119,11 @@ class EmbeddedBus:
         self._queues = {name: _Queue() for name in destinations}
         self._running = True
 
+    async def add(self, destinations: Sequence[str]) -> None:
+        """Make a queue for each destination that has none."""
+        for name in destinations:
+            self._queues.setdefault(name, _Queue())
+
     async def publish(self, tickets: Sequence[Ticket]) -> Sequence[Confirmed | Returned]:
         """See `hub.ports.Bus`; Returned where the queue is full. Raises: ValueError for a ticket that cannot travel."""
         arriving = [as_it_arrives(ticket) for ticket in tickets]

@@ -56,6 +56,11 @@ class Publisher:
         for outlet in self._outlets.values():
             outlet.start()
 
+    def add(self, outlet: Outlet) -> None:
+        """Publish to another destination as well."""
+        self._outlets[outlet.destination] = outlet
+        outlet.start()
+
     async def stop(self) -> None:
         """Return what is unconfirmed or waits, and close the connections."""
         await asyncio.gather(*(outlet.stop() for outlet in self._outlets.values()))

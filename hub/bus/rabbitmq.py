@@ -111,6 +111,14 @@ class RabbitBus:
                 await self.stop()
                 raise
 
+    async def add(self, destinations: Sequence[str]) -> None:
+        """Make exchange, queue and a publishing connection for each destination that has none, in the background."""
+        for destination in destinations:
+            if destination not in self._destinations:
+                self._destinations.append(destination)
+                if self._publisher is not None:
+                    self._publisher.add(self._outlet(destination))
+
     async def publish(self, tickets: Sequence[Ticket]) -> Sequence[Confirmed | Returned]:
         """See `hub.ports.Bus`. Raises: ValueError for a ticket that cannot travel, before anything is published."""
         if self._publisher is None:

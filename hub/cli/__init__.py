@@ -13,11 +13,13 @@ from typing import Annotated
 import typer
 
 from hub.cli import (
+    adapters,
     adopt,
     agency_files,
     alerts,
     backfill,
     check,
+    configurations,
     dead,
     demo,
     doctor,
@@ -26,10 +28,12 @@ from hub.cli import (
     init,
     items,
     mapping_tests,
+    mappings,
     new,
     queues,
     recover,
     registers,
+    reload,
     report,
     run,
     schema,
@@ -75,13 +79,17 @@ app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("drill", epilog=drill.EXAMPLE)(drill.drill)
 app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("run", epilog=run.EXAMPLE)(run.run)
+app.command("adapters", epilog=adapters.EXAMPLE)(adapters.adapters)
 app.command("topology", epilog=topology.EXAMPLE)(topology.topology)
 app.command("map", epilog=mapping.EXAMPLE)(mapping.map_sample)
+app.command("mappings", epilog=mappings.EXAMPLE)(mappings.mappings)
 app.command("test", epilog=mapping_tests.EXAMPLE)(mapping_tests.run_tests)
 app.command("shadow", epilog=shadow.EXAMPLE)(shadow.shadow)
 app.command("try", epilog=trial.EXAMPLE)(trial.try_source)
 app.command("trace", epilog=trace.EXAMPLE)(trace.trace)
 app.command("queues", epilog=queues.EXAMPLE)(queues.queues)
+app.command("reload", epilog=reload.EXAMPLE)(reload.reload)
+app.command("configurations", epilog=configurations.EXAMPLE)(configurations.configurations)
 app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("pause", epilog=gates.PAUSE_EXAMPLE)(gates.pause)
 app.command("resume", epilog=gates.RESUME_EXAMPLE)(gates.resume)

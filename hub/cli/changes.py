@@ -16,6 +16,8 @@ from schemas.sensitivity import MASKED
 FIRST_SHOWN = {
     "dossier": ("status", "received_at", "due_at", "finished_at", "returned_at"),
     "dossier-step": ("person", "position", "unit", "content", "status"),
+    "document": ("type_name", "promulgated_at", "signer_position", "priority", "medium", "due_at"),
+    "indicator": ("value", "unit"),
 }
 """Of a first revision only these are shown, by the name of its kind; everything would be noise."""
 

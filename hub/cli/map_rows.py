@@ -41,13 +41,20 @@ class Mapped:
     record: dict[str, Any] | None = None
     payload: dict[str, Any] | None = None
     refused: dict[str, Any] | None = None
+    ends: str = ""
+    """What the row says of its dossier beside its fields: that it is deleted, or has another number."""
     stories: Mapping[str, Story] = field(default_factory=dict)
     """By field; none for a row whose fields could not be looked at."""
 
     def plain(self) -> dict[str, Any]:
         """For machines."""
         told: dict[str, Any] = {"position": list(self.position), "input": self.input, "key": self.key}
-        parts = {"record": self.record, "payload": self.payload, "refused": self.refused}
+        parts: dict[str, Any] = {
+            "ends": self.ends or None,
+            "record": self.record,
+            "payload": self.payload,
+            "refused": self.refused,
+        }
         return told | {name: part for name, part in parts.items() if part is not None}
 
 
@@ -68,11 +75,22 @@ def rows(way: Direction, body: bytes, charset: str | None, registers: Registers,
             one.stories = {story.field: story for story in stories(inbound, view, *registers)}
         if isinstance(row, RowOk):
             one.record = row.record.model_dump(mode="json")
+            one.ends = _ends(row)
             _send(one, row.record, way.outbound, registers)
         else:
             one.refused = _refusal(row)
         made.append(one)
     return made
+
+
+def _ends(row: RowOk) -> str:
+    if row.deleted:
+        return "deleted at its source: goes to nobody"
+    moved = row.renumbered
+    if moved is None:
+        return ""
+    gone = moved.old == row.record.lane
+    return f"renumbered to {moved.new}: goes to nobody" if gone else f"renumbered from {moved.old}, which ends"
 
 
 def _places(inbound: InboundMapping, view: Views) -> list[tuple[str, str]]:

@@ -47,7 +47,8 @@ def title(row: Mapped) -> Text:
     """`row 3.1  H-12|…`."""
     told = Text(f"row {row.position[0] + 1}", style="bold")
     told.append(f".{row.position[1] + 1}" if row.position[1] else "")
-    return told.append(f"  {row.key or 'without a key'}", "cyan")
+    told.append(f"  {row.key or 'without a key'}", "cyan")
+    return told.append(f"  {row.ends}" if row.ends else "", "yellow")
 
 
 def _beside(way: Direction, row: Mapped) -> Table:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hub.cli import new_destination
 from hub.cli.new_options import DryRun, Into, Write, named, pairs
+from hub.cli.new_origin import Asked, Origin
 from hub.cli.new_view import tell, tell_json
 from hub.cli.options import DEFAULT_CONFIG, AsJson
-from hub.cli.output import console, counted, fail, guarded, print_json, progress, refuse
+from hub.cli.output import fail, guarded, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hub.scaffold.guess import Guesses
     from hub.scaffold.sample import Sample
-    from hub.scaffold.service import Service
     from hub.scaffold.source_files import Draft
 
 app = typer.Typer(name="new", help="Write a new source or destination from one recording.", no_args_is_help=True)
@@ -31,13 +29,35 @@ SOURCE_EXAMPLE = "Example: hub new source so-y-te --sample answer.json --write"
 def source(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name: small letters, digits and '-'.")],
     sample: Annotated[
-        Path | None, typer.Option("--sample", metavar="FILE", help="A recorded answer: JSON, XML or CSV, as it came.")
+        Path | None,
+        typer.Option("--sample", metavar="FILE", help="A recorded answer: JSON, XML, CSV or XLSX, as it came."),
     ] = None,
     wsdl: Annotated[
         str | None, typer.Option("--wsdl", metavar="URL_OR_FILE", help="A SOAP service; alone, lists what it offers.")
     ] = None,
+    openapi: Annotated[
+        str | None,
+        typer.Option(
+            "--openapi", metavar="URL_OR_FILE", help="A REST service (OpenAPI, Swagger); alone, lists what it offers."
+        ),
+    ] = None,
+    sql: Annotated[
+        str | None,
+        typer.Option(
+            "--sql", metavar="URL", help="A database; its password is NAME_PASSWORD of the environment, if it has one."
+        ),
+    ] = None,
+    query: Annotated[
+        str | None,
+        typer.Option("--query", metavar="SELECT", help="What the database is asked; its rows are read only."),
+    ] = None,
+    cursor: Annotated[
+        str | None,
+        typer.Option("--cursor", metavar="COLUMN", help="The column of the query that grows with every change."),
+    ] = None,
     operation: Annotated[
-        str | None, typer.Option("--operation", metavar="NAME", help="The operation of the WSDL.")
+        str | None,
+        typer.Option("--operation", metavar="NAME", help='The operation of the WSDL or OpenAPI file, or "GET /path".'),
     ] = None,
     call: Annotated[
         bool, typer.Option("--call", help="Call the operation; its answer is the sample. Asks the real system.")
@@ -51,11 +71,16 @@ def source(
         typer.Option(
             "--username",
             metavar="NAME",
-            help="For the WSDL and the call; the password is NAME_PASSWORD of the environment.",
+            help="For the description and the call; the password is NAME_PASSWORD of the environment.",
         ),
     ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option("--endpoint", metavar="URL", help="Where the service is called, if not where its WSDL says."),
+    ] = None,
     each: Annotated[
-        str | None, typer.Option("--each", metavar="PATH", help="Which rows are meant, where there are several lists.")
+        str | None,
+        typer.Option("--each", metavar="PATH", help="Which rows are meant, where there are several lists or sheets."),
     ] = None,
     kind: Annotated[
         str, typer.Option("--kind", metavar="KIND", help="The kind of record that the rows become.")
@@ -68,9 +93,18 @@ def source(
         list[str] | None,
         typer.Option("--const", metavar="FIELD=VALUE", help="A field that is always the same; again for each one."),
     ] = None,
+    code: Annotated[
+        list[str] | None,
+        typer.Option("--code", metavar="FIELD.WORD=CODE", help="What a word of the system means; again for each one."),
+    ] = None,
     url: Annotated[
         str | None,
-        typer.Option("--url", metavar="URL", help="The address that answers this JSON; else files are dropped."),
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="The address that answers this JSON, else files are dropped; with --openapi "
+            "the base of its addresses.",
+        ),
     ] = None,
     agency_name: Annotated[
         str, typer.Option("--agency-name", metavar="TEXT", help="Whose system it is, for people.")
@@ -82,7 +116,8 @@ def source(
         int, typer.Option("--rows", metavar="N", min=1, max=200, help="So many rows are recorded for the test.")
     ] = 5,
     timeout_s: Annotated[
-        float, typer.Option("--timeout-s", metavar="SECONDS", min=0.1, help="For the WSDL, and for the call.")
+        float,
+        typer.Option("--timeout-s", metavar="SECONDS", min=0.1, help="For the description, the call and the query."),
     ] = 30.0,
     into: Into = DEFAULT_CONFIG,
     write: Write = False,
@@ -101,149 +136,105 @@ def source(
     named(name, as_json)
     if kind not in KINDS:
         refuse("unknown-kind", f"there is no kind {kind!r}", f"use one of: {', '.join(KINDS)}", as_json=as_json)
-    service = None
-    arguments = pairs(argument, "--argument")
-    if wsdl is not None:
-        from hub.scaffold.service import describe
-
-        auth = None if username is None else (username, _password(name, as_json))
-        with progress("reading the WSDL"):
-            service = describe("wsdl", wsdl, timeout_s=timeout_s, auth=auth)
-        if operation is None:
-            _offer(service, name, wsdl, as_json=as_json)
-            return
-    body, told = _recording(sample, service, operation, arguments, call=call, timeout_s=timeout_s, as_json=as_json)
-    found = places(body, told, charset=charset)
-    place = chosen(found, each, told)
-    read_sample = read(body, place)
-    guesses = guess(read_sample, kind, given=pairs(field, "--field"), constants=pairs(const, "--const"))
-    summary = agency_name or f"{name}, made from a recorded {place.spec.format.upper()}"
+    asked = Asked(
+        name=name,
+        into=into,
+        as_json=as_json,
+        agency_name=agency_name,
+        timeout_s=timeout_s,
+        sample=sample,
+        url=url,
+        operation=operation,
+        call=call,
+        arguments=pairs(argument, "--argument"),
+        username=username,
+        endpoint=endpoint,
+        cursor=cursor,
+    )
+    given = {"wsdl": wsdl, "openapi": openapi, "sql": sql, "query": query, "charset": charset or None}
+    origin = _origin(asked, given)
+    recording = origin.recording()
+    if recording is None:
+        return
+    found = places(recording.body, recording.told, charset=charset)
+    place = chosen(found, each, recording.told)
+    read_sample = read(recording.body, place)
+    guesses = guess(
+        read_sample,
+        kind,
+        given=pairs(field, "--field"),
+        constants=pairs(const, "--const"),
+        codes=pairs(code, "--code"),
+    )
+    made_of = f"a recorded {place.spec.format.upper()}" if not recording.made_of else recording.made_of
+    summary = agency_name or f"{name}, made from {made_of}"
     if guesses.problems:
         if not as_json:
             typer.echo(proposed_mapping(name, summary, read_sample, guesses))
         fail(guesses.problems, as_json=as_json)
-    place_of_wsdl = _beside(wsdl, into)
-    section = _section(
-        name, read_sample, guesses, url, place_of_wsdl, operation, service, arguments, username, agency_name, as_json
-    )
-    draft = _draft(name, body, read_sample, guesses, section, summary, into, rows)
+    section = origin.section(read_sample, guesses)
+    draft = _draft(name, recording.body, read_sample, guesses, section, summary, into, rows)
     written = [] if dry_run else _write(draft, into, write=write)
     if as_json:
-        tell_json(draft, read_sample, guesses, written)
+        tell_json(draft, read_sample, guesses, written, recording.made_of)
     else:
         others = [f"{one.path} ({one.count})" for one in found if one is not place]
-        tell(draft, read_sample, guesses, written, others, into=into, added=write and not dry_run, dry_run=dry_run)
+        told_of = f"an invented answer, made of {recording.made_of}" if recording.made_of else ""
+        tell(
+            draft, read_sample, guesses, written, others,
+            into=into, added=write and not dry_run, dry_run=dry_run, unseen=told_of,
+        )  # fmt: skip
 
 
-def _password(name: str, as_json: bool) -> str:
-    """From the environment, so that it stands in no history of commands."""
-    import os
+def _origin(asked: Asked, given: dict[str, str | None]) -> Origin:
+    """The origin that the options name. Raises: ConfigError where they name several, or belong to another one."""
+    from hub.cli.new_openapi import OpenApiOrigin
+    from hub.cli.new_sample import SampleOrigin
+    from hub.cli.new_sql import SqlOrigin
+    from hub.cli.new_wsdl import WsdlOrigin
+    from schemas.errors import ConfigError, Problem
 
-    from hub.scaffold.source_files import variable
-
-    wanted = f"{variable(name)}_PASSWORD"
-    found = os.environ.get(wanted)
-    if found is None:
-        said = f"--username needs a password: the environment variable {wanted} is not set"
-        refuse(
-            "undefined-variable",
-            said,
-            f"set {wanted}; the source that is written takes it from there too",
-            as_json=as_json,
-        )
-    return found
-
-
-def _beside(wsdl: str | None, into: Path) -> str | None:
-    """A file as the configuration names it, relative to its own folder; an address as it is."""
-    import os
-
-    if wsdl is None or "://" in wsdl:
-        return wsdl
-    return os.path.relpath(Path(wsdl).resolve(), into.parent.resolve())
-
-
-def _offer(service: Service, name: str, wsdl: str, *, as_json: bool) -> None:
-    operations = list(service.operations)
-    if as_json:
-        print_json({"ok": True, "wsdl": wsdl, "operations": operations})
-        return
-    out = console()
-    for one in operations:
-        out.print(f"{one}   ({one.service}, {one.port})", markup=False, soft_wrap=True)
-    shown = operations[0].name if operations else "OPERATION"
-    out.print(f"{counted(len(operations), 'operation')}; choose one:", markup=False)
-    out.print(f"  hub new source {name} --wsdl {wsdl} --operation {shown} --call", markup=False, soft_wrap=True)
+    origins = [one for one in ("wsdl", "openapi", "sql") if given[one] is not None]
+    if len(origins) > 1:
+        said = f"{' and '.join(f'--{one}' for one in origins)} name different systems"
+        raise ConfigError([Problem("wrong-option", said, "keep one of them; a source has one origin")])
+    chosen = origins[0] if origins else "sample"
+    options = {
+        "sample": asked.sample, "url": asked.url, "operation": asked.operation, "call": asked.call or None,
+        "argument": asked.arguments or None, "username": asked.username, "cursor": asked.cursor,
+        "endpoint": asked.endpoint,
+        "query": given["query"], "charset": given["charset"],
+    }  # fmt: skip
+    for option, homes in _HOMES.items():
+        if options[option] is not None and chosen not in homes:
+            with_ = f"--{chosen}" if origins else "a recorded answer alone"
+            mend = f"leave it out; it belongs to {' or '.join(f'--{one}' for one in homes)}"
+            raise ConfigError([Problem("wrong-option", f"--{option} says nothing with {with_}", mend)])
+    if asked.call and asked.sample is not None:
+        said = "--call and --sample both give an answer to learn from"
+        raise ConfigError([Problem("wrong-option", said, "keep one of them")])
+    if given["wsdl"] is not None:
+        return WsdlOrigin(asked, given["wsdl"])
+    if given["openapi"] is not None:
+        return OpenApiOrigin(asked, given["openapi"])
+    if given["sql"] is not None:
+        return SqlOrigin(asked, given["sql"], given["query"])
+    return SampleOrigin(asked)
 
 
-def _recording(
-    sample: Path | None,
-    service: Service | None,
-    operation: str | None,
-    arguments: Mapping[str, str],
-    *,
-    call: bool,
-    timeout_s: float,
-    as_json: bool,
-) -> tuple[bytes, str]:
-    """The bytes of the sample and how it is named in errors."""
-    if service is not None and operation is not None:
-        from mappings.notation import nearest
-
-        known = {one.name for one in service.operations}
-        if operation not in known:
-            said = f"the WSDL has no operation {operation!r}"
-            refuse("unknown-operation", said, nearest(operation, known), as_json=as_json)
-        taken = {one.name for found in service.operations if found.name == operation for one in found.arguments}
-        for name in arguments.keys() - taken:
-            said = f"--argument {name}: {operation} has no such argument"
-            refuse("wrong-argument", said, nearest(name, taken), as_json=as_json)
-        if call and sample is None:
-            with progress(f"calling {operation}"):
-                return service.call(operation, arguments, timeout_s=timeout_s), f"{operation}.xml"
-    if sample is None:
-        mend = "name a file by --sample" + (", or let --call ask the service" if service is not None else "")
-        refuse("no-sample", "there is nothing to learn from", mend, as_json=as_json)
-    try:
-        return sample.read_bytes(), str(sample)
-    except OSError as error:
-        said = f"cannot be read: {(error.strerror or 'an error').lower()}"
-        refuse("unreadable-file", said, "check the path", str(sample), as_json=as_json)
-
-
-def _section(
-    name: str,
-    sample: Sample,
-    guesses: Guesses,
-    url: str | None,
-    wsdl: str | None,
-    operation: str | None,
-    service: Service | None,
-    arguments: Mapping[str, str],
-    username: str | None,
-    agency_name: str,
-    as_json: bool,
-) -> str:
-    from hub.scaffold.soap_arguments import since_and_page
-    from hub.scaffold.source_files import files_section, mapping_name, rest_section, soap_section, variable
-
-    mapping, media = mapping_name(name, guesses.kind), sample.place.spec.format
-    if service is not None and operation is not None:
-        if media != "xml":
-            mend = "give the envelope as it came"
-            refuse("wrong-sample", f"the answer of a SOAP service is XML, this is {media}", mend, as_json=as_json)
-        described = next(one for one in service.operations if one.name == operation)
-        settings: dict[str, Any] = {"wsdl": wsdl, "operation": operation}
-        settings |= since_and_page(described, arguments, guesses)
-        if username is not None:
-            settings |= {"username": username, "password": f"${{{variable(name)}_PASSWORD}}"}
-        return soap_section(name, mapping, settings, sample, guesses, agency_name=agency_name)
-    if url is not None:
-        if media != "json" or sample.place.spec.unwrap:
-            mend = "leave --url out; what is no plain JSON is read from a drop folder or over SOAP"
-            refuse("wrong-sample", f"the adapter rest reads plain JSON, this is {media}", mend, as_json=as_json)
-        return rest_section(name, mapping, url, sample, guesses, agency_name=agency_name)
-    return files_section(name, mapping, media, agency_name=agency_name)
+_HOMES = {
+    "sample": ("sample", "wsdl", "openapi"),
+    "url": ("sample", "openapi"),
+    "operation": ("wsdl", "openapi"),
+    "call": ("wsdl", "openapi"),
+    "argument": ("wsdl", "openapi", "sql"),
+    "username": ("wsdl", "openapi"),
+    "endpoint": ("wsdl",),
+    "query": ("sql",),
+    "cursor": ("sql",),
+    "charset": ("sample", "wsdl", "openapi"),
+}
+"""By option, the origins that it says something of."""
 
 
 def _draft(

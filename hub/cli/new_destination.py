@@ -17,7 +17,10 @@ EXAMPLE = "Example: hub new destination so-tttt-portal --sample payload.json"
 @guarded
 def destination(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name: small letters, digits and '-'.")],
-    sample: Annotated[Path, typer.Option("--sample", metavar="FILE", help="A payload that the portal takes: JSON.")],
+    sample: Annotated[
+        Path,
+        typer.Option("--sample", metavar="FILE", help="A payload that the portal takes: JSON, XML, a form, a query."),
+    ],
     kind: Annotated[
         str, typer.Option("--kind", metavar="KIND", help="The kind of record that is written.")
     ] = "dossier.v1",
@@ -26,6 +29,10 @@ def destination(
         typer.Option(
             "--adapter", metavar="NAME", help="What speaks to the portal; without it the choices are written."
         ),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORM", help="json, xml, form or query, where the file does not tell."),
     ] = None,
     field: Annotated[
         list[str] | None,
@@ -39,6 +46,7 @@ def destination(
     """Write an outbound mapping, its test and a section of the configuration from one payload that a portal takes."""
     from hub.scaffold.destination import propose
     from hub.scaffold.write import with_entry, write_all
+    from schemas.errors import ConfigError, Problem
     from schemas.record import KINDS
 
     named(name, as_json)
@@ -52,7 +60,11 @@ def destination(
     if not into.is_file():
         mend = f"hub init {into.parent} writes one; --into names another"
         refuse("no-project", "there is no such configuration", mend, str(into), as_json=as_json)
-    made = propose(name, body, str(sample), kind, adapter=adapter, given=pairs(field, "--field"))
+    made = propose(name, body, str(sample), kind, adapter=adapter, given=pairs(field, "--field"), portal=form)
+    if write and not made.fits:
+        said = f"no adapter that is installed sends {made.portal}, so the destination could not run"
+        mend = "leave --write out, and paste the section once there is one"
+        raise ConfigError([Problem("wrong-format", said, mend, str(into))])
     written: list[Path] = []
     if not dry_run:
         text = into.read_bytes().decode("utf-8")
@@ -62,7 +74,16 @@ def destination(
             into.write_bytes(changed.encode())
             written.append(into)
     if as_json:
-        print_json({"ok": True, "name": name, "members": made.members, "section": made.section, "written": written})
+        print_json(
+            {
+                "ok": True,
+                "name": name,
+                "format": made.portal,
+                "members": made.members,
+                "section": made.section,
+                "written": written,
+            }
+        )
         return
     out = console()
     for path in written:

@@ -26,7 +26,9 @@ def tell(
     into: Path,
     added: bool,
     dry_run: bool,
+    unseen: str = "",
 ) -> None:
+    """Say all of it; `unseen` names an answer that nobody has recorded."""
     out = console()
 
     def say(text: str) -> None:
@@ -44,6 +46,8 @@ def tell(
         say(f"  ? {one.field}: {one.doubt}")
     if guesses.unmapped:
         say(f"  not mapped: {', '.join(column.path for column in guesses.unmapped)}")
+    if unseen:
+        say(f"  ? the sample is {unseen}: record a real one before this goes live")
     if not added:
         say(f"\nPaste this below 'sources:' in {into}, or let --write do it:\n\n{draft.section}\n")
     _show_rows(draft.rows, out)
@@ -75,7 +79,7 @@ def _show_rows(rows: Sequence[Row], out: Any) -> None:
             out.print(f"  row {row.position[0] + 1} {row.verdict}: {told}", markup=False, soft_wrap=True)
 
 
-def tell_json(draft: Draft, sample: Sample, guesses: Guesses, written: Sequence[Path]) -> None:
+def tell_json(draft: Draft, sample: Sample, guesses: Guesses, written: Sequence[Path], made_of: str = "") -> None:
     print_json(
         {
             "ok": True,
@@ -90,5 +94,6 @@ def tell_json(draft: Draft, sample: Sample, guesses: Guesses, written: Sequence[
             "accepted": draft.accepted,
             "refused": len(draft.rows) - draft.accepted,
             "unknown_agencies": draft.unknown_agencies,
+            "sample_made_of": made_of,
         }
     )

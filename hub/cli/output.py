@@ -142,7 +142,8 @@ def fail(error: HubError | Iterable[Problem], *, as_json: bool = False) -> NoRet
     if isinstance(error, ConfigError):
         problems = error.problems
     elif isinstance(error, HubError):
-        problems = [Problem(_rule(error), str(error))]
+        text, _, mend = str(error).partition(" — ")
+        problems = [Problem(_rule(error), text, mend)]
     else:
         problems = list(error)
     if as_json:

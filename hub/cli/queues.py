@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from hub.forecast import Forecast
+    from hub.ledger.configurations import Running
     from hub.ledger.views import QueueState, StrangeCode
 
 EXAMPLE = "Example: hub queues --ledger sqlite:///var/hub.db"
@@ -43,21 +44,35 @@ def queues(
     measured too. What is wrong with the ledger's database or its disk is said at the end.
     """
     with reading(config, ledger) as reader:
-        found, alerts = reader.queues(), reader.alerts()
+        found, alerts, runs = reader.queues(), reader.alerts(), reader.running()
     if not reveal:
         found = [_without_words(one) for one in found]
     problem = _problem(config, ledger)
     depths = _depths(config, bus, [one.destination for one in found])
     states = [replace(one, bus_depth=depths.get(one.destination, one.bus_depth)) for one in found]
     if as_json:
-        print_json({"ledger_problem": problem, "queues": states, "alerts": alerts})
+        print_json({"ledger_problem": problem, "queues": states, "alerts": alerts, "running": runs})
         return
     _show(states)
+    for line in _running(runs):
+        console().print(line, style="dim", markup=False, soft_wrap=True)
     for alert in alerts:
         said = f"alert since {moment(alert.opened_at)}: {alert.subject}: {alert.text}"
         console().print(said, style="bold red", markup=False)
     if problem is not None:
         console().print(f"ledger: {problem}", style="bold red", markup=False)
+
+
+def _running(runs: Sequence[Running]) -> Iterator[str]:
+    """`configuration #4 is in force since …`; where several processes run, how many run which."""
+    for number in sorted({one.configuration for one in runs if one.configuration is not None}):
+        mine = [one for one in runs if one.configuration == number]
+        since = moment(min((one.since for one in mine if one.since), default=None))
+        many = f" in {len(mine)} of {len(runs)} processes" if len(mine) < len(runs) else ""
+        yield f"configuration #{number} is in force since {since}{many}"
+    for one in runs:
+        if one.refused:
+            yield f"process {one.worker} did not take the newest configuration: {one.refused}"
 
 
 def _without_words(one: QueueState) -> QueueState:

@@ -10,6 +10,8 @@ from hub.cli.options import DEFAULT_CONFIG, AsJson, BusOption, ConfigArgument, L
 from hub.cli.output import guarded, print_json, progress, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hub.sections import Deployment
 
 EXAMPLE = "Example: hub run hub.yaml --ledger sqlite:///var/hub.db --bus embedded:"
@@ -31,7 +33,7 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens, not only what is wrong.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Poll the sources, keep the ledger, deliver to the portals, until SIGINT or SIGTERM.
+    """Poll the sources, keep the ledger, deliver to the portals, until SIGINT or SIGTERM. SIGHUP does `hub reload`.
 
     With --once it says at its end what it did; exit status 1 if a source could not be read or something stayed open.
     A configuration with a problem is not run: what `hub check --offline` would say is said instead.
@@ -47,13 +49,14 @@ def run(
     for problem in findings.warnings:
         warn(str(problem))
     named = _roles(roles)
+    given = overrides(ledger, bus)
     if not once:
-        asyncio.run(_run(deployment, named, as_json=as_json))
+        asyncio.run(_run(deployment, named, given, as_json=as_json))
         return
     from hub.cli.summary import said, summary, tally
 
     before = tally(deployment.ledger.url)
-    asyncio.run(_run(deployment, named, wait_s=wait_s, as_json=as_json))
+    asyncio.run(_run(deployment, named, given, wait_s=wait_s, as_json=as_json))
     done = summary(deployment, named, before)
     if as_json:
         print_json(done)
@@ -74,7 +77,14 @@ def _roles(wanted: str | None) -> frozenset[str]:
     return named
 
 
-async def _run(deployment: Deployment, roles: frozenset[str], *, wait_s: float | None = None, as_json: bool) -> None:
+async def _run(
+    deployment: Deployment,
+    roles: frozenset[str],
+    given: Mapping[str, str],
+    *,
+    wait_s: float | None = None,
+    as_json: bool,
+) -> None:
     """Run until a signal or, with `wait_s`, once."""
     import asyncio
     import signal
@@ -85,6 +95,9 @@ async def _run(deployment: Deployment, roles: frozenset[str], *, wait_s: float |
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    hang_up = asyncio.Event()
+    if wait_s is None:
+        loop.add_signal_handler(signal.SIGHUP, hang_up.set)
 
     def ready() -> None:
         app.have_the_process()
@@ -96,6 +109,6 @@ async def _run(deployment: Deployment, roles: frozenset[str], *, wait_s: float |
 
     with progress("running" if wait_s is None else "until all is delivered"):
         if wait_s is None:
-            await app.run(deployment, roles=roles, stop=stop, on_ready=ready)
+            await app.run(deployment, roles=roles, stop=stop, on_ready=ready, overrides=given, hang_up=hang_up)
         else:
             await app.run(deployment, roles=roles, once=True, stop=stop, on_ready=ready, wait_s=wait_s)

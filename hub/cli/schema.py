@@ -1,4 +1,4 @@
-"""`hub schema`: what editors need to complete and underline the hub's YAML files."""
+"""`hub schema`: what editors need to complete and underline the hub's YAML files, and the reference for people."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import typer
 from hub.cli.options import AsJson
 from hub.cli.output import console, guarded, print_json, refuse
 
-app = typer.Typer(name="schema", help="JSON Schemas of the YAML files, for editors.", no_args_is_help=True)
+app = typer.Typer(
+    name="schema",
+    help="JSON Schemas of the YAML files, for editors; the mapping language's reference, for people.",
+    no_args_is_help=True,
+)
 
 EXAMPLE = "Example: hub schema export schemas"
-
-
-@app.callback()
-def _family() -> None:
-    """So that the family keeps its name with one command in it."""
 
 
 @app.command("export", epilog=EXAMPLE)
@@ -47,3 +46,27 @@ def export(
         return
     for path in written:
         console().print(f"wrote {path}", markup=False, soft_wrap=True)
+
+
+@app.command("reference", epilog="Example: hub schema reference mapping-reference.md")
+@guarded
+def reference(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where it is written.")] = Path("mapping-reference.md"),
+    as_json: AsJson = False,
+) -> None:
+    """Write the reference of the mapping language, as this version of the hub reads it, over an earlier one.
+
+    Every construct with its options, what it refuses, and examples that were run.
+    """
+    from mappings.reference import page
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(page(), encoding="utf-8")
+    except OSError as error:
+        said = f"cannot be written: {(error.strerror or 'an error').lower()}"
+        refuse("unwritable-file", said, "choose another file", str(file), as_json=as_json)
+    if as_json:
+        print_json({"ok": True, "written": [file]})
+        return
+    console().print(f"wrote {file}", markup=False, soft_wrap=True)

@@ -22,6 +22,8 @@ from hub.cli.masking import Mask
 from hub.cli.output import clock, lasted, moment
 from hub.ledger.views import DispatchView, Event, Happened, ItemProblem, Revision, Trace
 from schemas.local_time import LOCAL
+from schemas.record import KINDS
+from schemas.titles import noun
 
 STATE_STYLES = {
     "delivered": "green",
@@ -129,15 +131,26 @@ def problem_lines(one: ItemProblem, mask: Mask) -> RenderableType:
     return Group(*lines)
 
 
+_NAMED = ("procedure_name", "name", "type_name")
+"""The fields that say, without naming a person, what a record is about."""
+
+
 def _header(trace: Trace) -> Text:
-    newest = next((r for r in reversed(trace.revisions) if r.kind.startswith("dossier.") and r.content), None)
-    title = Text.assemble(("Dossier ", "bold"), (trace.lane, "bold cyan"))
+    snapshots = [r for r in trace.revisions if r.kind in KINDS and not KINDS[r.kind].event]
+    newest = next((r for r in reversed(snapshots) if r.content), None)
+    what = noun(snapshots[-1].kind).en.capitalize() if snapshots else "Dossier"
+    title = Text.assemble((f"{what} ", "bold"), (trace.lane, "bold cyan"))
     if newest is not None and newest.content is not None:
-        title.append(f"  now {said('status', newest.content.get('status'))}")
-        name = newest.content.get("procedure_name")
+        status = newest.content.get("status")
+        title.append(f"  now {said('status', status)}" if status is not None else "")
+        name = next((newest.content[one] for one in _NAMED if newest.content.get(one)), None)
         title.append(f"\n{name}" if name else "", "dim")
         agency = newest.agency or newest.content.get("agency")
         title.append(f"\n{agency}, from {newest.source}" if agency else "", "dim")
+    for number in trace.renumbered_to:
+        title.append(f"\nrenumbered to {number}: hub trace {number} goes on", "yellow")
+    for number in trace.renumbered_from:
+        title.append(f"\nrenumbered from {number}: hub trace {number} has what was before", "yellow")
     return title
 
 
@@ -165,6 +178,9 @@ def _revision(one: Revision, before: Revision | None, mask: Mask) -> RenderableT
     cause = "" if one.cause == "new" else f" ({one.cause})"
     title = Text.assemble((what, "bold"), (cause, "yellow"), ("  read ", "dim"), moment(one.read_at))
     title.append(f"  {one.source}, {one.arrival_label}", "dim")
+    if one.configuration is not None:
+        title.append(f"  configuration #{one.configuration}", "dim")
+        title.append(f" of {moment(one.configured_at)}" if one.configured_at else "", "dim")
     parts: list[RenderableType] = [title]
     if one.source_time is not None and not one.kind.startswith("dossier-step"):
         parts.append(Text(f"source's own time {moment(one.source_time)}", style="dim"))

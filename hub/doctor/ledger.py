@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hub.doctor.finding import Finding, Level, judged
 from hub.ledger import tables as t
 from hub.ledger.bulk import Tx
+from hub.ledger.configurations import running
 from hub.ledger.engine import is_postgres, open_engine, sqlite_path
 from hub.ledger.ledger import WORKER_TTL_S, wall_us
 from hub.ledger.migrations import HEAD
@@ -210,9 +211,28 @@ def _workers(tx: Tx) -> Iterator[Finding]:
         last_us = tx.execute(sa.select(sa.func.max(w.beat_us)).where(hubs)).scalar()
         said = f"no hub runs; the last heartbeat was {_when(last_us)}" if last_us else "no hub has run yet"
         yield Finding("worker", "hub", Level.WARNING, said, "start it: hub run")
+    yield from _configurations(tx)
     for row in tx.execute(sa.select(t.alert).where(alert.closed_us.is_(None)).order_by(alert.id).limit(50)):
         said = f"{row.trouble} since {_when(row.opened_us)}"
         yield Finding("alert", row.subject, Level.WARNING, said, "see hub queues", row.text)
+
+
+def _configurations(tx: Tx) -> Iterator[Finding]:
+    """Which configuration is in force since when, and who runs another one."""
+    runs = running(tx, WORKER_TTL_S)
+    several = len({one.configuration for one in runs}) > 1
+    for one in runs:
+        said = f"configuration #{one.configuration}"
+        if one.since is not None:
+            said += f" is in force since {one.since.astimezone(LOCAL):%d/%m/%Y %H:%M:%S}"
+        level, mend = Level.OK, ""
+        if one.refused:
+            level, mend = Level.WARNING, "mend what it says, then hub reload"
+            said += f"; it did not take the newest one: {one.refused}"
+        elif several:
+            level, mend = Level.WARNING, "hub reload, and see what each process says; hub configurations has them all"
+            said += ", and another process runs another one"
+        yield Finding("configuration", f"in force in {one.worker}", level, said, mend)
 
 
 def _age(tx: Tx, at_us: int) -> timedelta:

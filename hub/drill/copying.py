@@ -58,7 +58,10 @@ async def must_be_right(file: Path, twins: Mapping[str, StandIn], skipped: Colle
     without = ["ledger.url:", "bus.url:", "sources.", *(f"{key}{end}" for key in dropped for end in ".:")]
     without += [f"destinations.{name}.settings." for name in skipped]
     without += [
-        f"destinations.{name}.settings.{key}:" for name, twin in twins.items() for key in (*twin.replaces, *twin.drops)
+        f"destinations.{name}.settings.{key}{end}"
+        for name, twin in twins.items()
+        for key in (*twin.replaces, *twin.drops)
+        for end in ".:"
     ]
     problems = [
         problem

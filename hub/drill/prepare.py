@@ -12,13 +12,15 @@ from typing import Any
 import orjson
 
 from hub import registry
+from hub.answers import load_answers
 from hub.draft import Draft, draft
 from hub.drill.copying import LIMITS, deadline_of, environment, must_be_right
+from hub.drill.known import known_of
 from hub.drill.multiply import Reader, Template, template
 from hub.drill.plan import FAULTS, OF_A_PORTAL
 from hub.drill.report import NotApplicable, SourceUsed
 from hub.drill.samples import NoSampleError, collect
-from hub.drill.stand_ins import StandIn, stand_in
+from hub.drill.stand_ins import StandIn, reads, stand_in
 from hub.rulebook import Rulebook
 from hub.sections import DestinationSection, Route, SourceSection
 from hub.settings import locate_ledger
@@ -45,6 +47,8 @@ class Prepared:
     used: dict[str, SourceUsed] = field(default_factory=dict)
     orders: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
     """Per destination and fault, what its twin is told."""
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Per destination, what its twin is made with."""
     not_applicable: list[NotApplicable] = field(default_factory=list)
 
     @property
@@ -101,7 +105,14 @@ def _orders(prepared: Prepared, faults: Sequence[str]) -> None:
     """What each twin is told, and what it cannot be told."""
     for name, (_, twin) in prepared.twins.items():
         section = prepared.made.destinations[name]
-        said = twin.faults(section.settings, deadline_of(prepared.given["destinations"][name]))
+        said = dict(twin.faults(section.settings, deadline_of(prepared.given["destinations"][name])))
+        prepared.options[name] = dict(twin.options(section.settings))
+        if (learns := getattr(twin, "learns", None)) is not None:
+            folder = prepared.file.parent
+            table = load_answers(section.answers or section.adapter, folder)
+            learned = learns(section.settings, known_of(_outbound(section, folder), table))
+            prepared.options[name] |= learned.options
+            said |= learned.cannot
         prepared.orders[name] = {}
         for fault, order in said.items():
             if not isinstance(order, str):
@@ -124,7 +135,7 @@ def _look_at_sources(prepared: Prepared, problems: list[Problem]) -> None:
     ledger = _ledger_of(prepared.file)
     outbound = {name: _outbound(made.destinations[name], folder) for name in prepared.twins}
     for name, section in made.sources.items():
-        reader = _reader(name, section, made, outbound, folder)
+        reader = _reader(name, section, prepared, outbound)
         prepared.readers[name] = reader
         line = made.document.line(("sources", name, "samples" if section.samples else "mappings"))
         assert made.agencies is not None
@@ -164,17 +175,22 @@ def _outbound(section: DestinationSection, folder: Path) -> dict[str, OutboundMa
 
 
 def _reader(
-    name: str, section: SourceSection, made: Draft, outbound: Mapping[str, Mapping[str, OutboundMapping]], folder: Path
+    name: str, section: SourceSection, prepared: Prepared, outbound: Mapping[str, Mapping[str, OutboundMapping]]
 ) -> Reader:
+    made, folder = prepared.made, prepared.file.parent
     loaded = [load(mapping, folders=(folder / "mappings", folder)) for mapping in section.mappings]
     inbound = [mapping for mapping in loaded if isinstance(mapping, InboundMapping)]
     assert made.agencies is not None
     context = ReadContext(made.agencies, procedures=made.procedures or NO_PROCEDURES)
-    return Reader(inbound, context, seen_by(name, made, outbound))
+    twins = {name: twin for name, (_, twin) in prepared.twins.items()}
+    return Reader(inbound, context, seen_by(name, made, outbound, twins))
 
 
 def seen_by(
-    source: str, made: Draft, outbound: Mapping[str, Mapping[str, OutboundMapping]]
+    source: str,
+    made: Draft,
+    outbound: Mapping[str, Mapping[str, OutboundMapping]],
+    twins: Mapping[str, StandIn],
 ) -> Callable[[Record], dict[str, str]]:
     """What each destination is shown of a record of a source, by the routes and with the mappings in force."""
     assert made.agencies is not None
@@ -186,14 +202,21 @@ def seen_by(
         found: dict[str, str] = {}
         for name in rules.route(source, record.kind, getattr(record, "agency", None)):
             if name in outbound and record.kind in outbound[name]:
+                mapping = outbound[name][record.kind]
                 try:
-                    payload = outbound[name][record.kind].render_body(record.to_json(), context)
+                    payload = mapping.render_body(record.to_json(), context)
                 except RefusedValueError:
                     continue  # it dies as a dead letter, which the drill tells of
-                found[name] = digest_of(payload)
+                found[name] = digest_of(_logged(mapping, payload, twins[name]))
         return found
 
     return seen
+
+
+def _logged(mapping: OutboundMapping, payload: Mapping[str, Any], twin: StandIn) -> object:
+    """How the twin's log has a payload."""
+    read, form = reads(twin), mapping.layout.portal
+    return payload if form == "json" or read is None else read(mapping.body(payload), form)
 
 
 def _goes(reader: Reader, record: Record) -> bool:

@@ -156,9 +156,8 @@ class _Drill:
         return bus
 
     async def _twin(self, name: str) -> None:
-        twin, said = self.prepared.twins[name]
-        options = said.options(self.prepared.made.destinations[name].settings)
-        self.twins[name] = await Twin.start(name, twin, options, self.folder)
+        twin, _ = self.prepared.twins[name]
+        self.twins[name] = await Twin.start(name, twin, self.prepared.options[name], self.folder)
         self.stack.push_async_callback(self.twins[name].stop)
 
     async def _bus(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import httpx
 from schemas.errors import ConfigError, HubError, Problem
 
 GROUP = "hub.sandboxes"
-START_S = 20.0
+START_S = 60.0
 STOP_S = 5.0
 
 
@@ -47,6 +47,12 @@ class StandIn(Protocol):
     def options(self) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]: ...
     @property
     def faults(self) -> Callable[[Mapping[str, Any], float], Mapping[str, Mapping[str, Any] | str]]: ...
+
+
+def reads(twin: StandIn) -> Callable[[bytes, str], Mapping[str, Any]] | None:
+    """How its log has a record that is no JSON; a twin of a portal that takes JSON alone says nothing of it."""
+    found: Callable[[bytes, str], Mapping[str, Any]] | None = getattr(twin, "reads", None)
+    return found
 
 
 def declared() -> dict[str, tuple[str, StandIn]]:
@@ -79,7 +85,7 @@ class Twin:
     def __init__(self, destination: str, process: subprocess.Popen[bytes], hello: Mapping[str, str]) -> None:
         self.destination, self.url = destination, hello["url"]
         self._process, self._control = process, hello.get("control", hello["url"])
-        self._http = httpx.AsyncClient(timeout=10.0, trust_env=False)
+        self._http = httpx.AsyncClient(timeout=30.0, trust_env=False)
 
     @classmethod
     async def start(cls, destination: str, name: str, options: Mapping[str, Any], folder: Path) -> Twin:

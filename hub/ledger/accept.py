@@ -9,11 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hub.ledger import renumbered
 from hub.ledger import tables as t
 from hub.ledger.bulk import Query, Tx, allocate, among, bound, each, insert_many, update_many
 from hub.ledger.identity import Head, Identity, identify, ordering_time_us
 from hub.ledger.states import ItemState
-from hub.ledger.values import Candidate, Settlement, to_us
+from hub.ledger.values import Candidate, Renumbering, Settlement, to_us
 from hub.ledger.writer import Conflict
 
 _ITEM = ("arrival_id", "row", "part", "kind", "state", "head_id", "number", "key", "reason", "problems", "raw_digest")
@@ -21,7 +22,7 @@ _HEAD_CHANGE = ("number", "digest", "changed_us", "poll_us", "tie", "agency", "p
                 "due_on", "finished_on")  # fmt: skip
 _HEAD = ("id", "kind", "key", "lane", "source", *_HEAD_CHANGE)
 _REVISION = ("head_id", "number", "arrival_id", "offset_bytes", "size_bytes", "digest", "changed_us", "poll_us", "tie",
-             "cause", "mapping", "settled_us")  # fmt: skip
+             "cause", "mapping", "settled_us", "configuration")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -70,6 +71,8 @@ class Page:
 
 
 _NOTHING = (None, None, None, None)
+_NOBODY = (None, None)
+"""Neither head nor revision."""
 
 
 def accept(tx: Tx, s: Settlement, arrival_id: int) -> Page:
@@ -85,7 +88,8 @@ def accept(tx: Tx, s: Settlement, arrival_id: int) -> Page:
     new_ids = iter(allocate(tx, t.head, len(new_keys)))
     for c in s.candidates:
         if c.no_route:
-            page.refuse(c, ItemState.NO_ROUTE, c.no_route, tell=False)
+            if c.renumbered is None or c.key != c.renumbered.old:
+                page.refuse(c, ItemState.NO_ROUTE, c.no_route, tell=False)
             continue
         known = heads.get((c.kind, c.key))
         changed_us = ordering_time_us(c.changed_us, tx.now_us)
@@ -101,15 +105,48 @@ def accept(tx: Tx, s: Settlement, arrival_id: int) -> Page:
                 page.add(c, ItemState(verdict.value), known.id)
                 continue
             identity = Head(source, c.digest, changed_us, poll_us, verdict is Identity.TIE)
-        _revise(page, known, identity, c, tx.now_us)
+        _revise(page, known, identity, c, s.configuration, tx.now_us)
+    ended = _renumber(tx, s, page, heads)
     _refuse_all(tx, s, page)
     _write_heads(tx, heads)
     insert_many(tx, t.revision, _REVISION, page.revisions)
     insert_many(tx, t.item, _ITEM, page.items)
+    renumbered.end(tx, ended)
     return page
 
 
-def _revise(page: Page, known: _Known, identity: Head, c: Candidate, now_us: int) -> None:
+def _renumber(tx: Tx, s: Settlement, page: Page, heads: Mapping[tuple[str, str], _Known]) -> list[Renumbering]:
+    """Give each old number its item, a duplicate where it was told before. Returns those that end now."""
+    told = {c.renumbered.digest: c for c in s.candidates if c.renumbered is not None}
+    if not told:
+        return []
+    before, taken = renumbered.known(tx, s.arrival.source, told, page.arrival_id)
+    owners = renumbered.owners(tx, {c.renumbered.old for c in told.values() if c.renumbered is not None})
+    ended = []
+    for c in s.candidates:
+        one = c.renumbered
+        row, part = (0, 0) if one is None else renumbered.place(c)
+        if one is None or (row, part) in taken:
+            continue
+        known = heads.get((c.kind, c.key))
+        if known is not None and known.identity.source != s.arrival.source:
+            continue  # the new one is parked, so nothing has taken the old one's place
+        at = page.arrival_id, row, part, c.kind
+        if one.digest in before:
+            page.items.append((*at, ItemState.DUPLICATE.value, *_NOBODY, one.old, None, None, None))
+            continue
+        before.add(one.digest)
+        owner = owners.get(one.old, s.arrival.source)
+        reason = renumbered.reason_of(one.new)
+        if owner == s.arrival.source:
+            ended.append(one)
+        else:
+            reason = f"cannot be {reason}: it belongs to the source {owner}, which has to tell it"
+        page.items.append((*at, ItemState.NO_ROUTE.value, *_NOBODY, one.old, reason, None, one.digest))
+    return ended
+
+
+def _revise(page: Page, known: _Known, identity: Head, c: Candidate, configuration: int | None, now_us: int) -> None:
     known.identity, known.number, known.newest = identity, known.number + 1, c
     if known.seen is not None:
         known.seen.add((identity.changed_us, c.digest))
@@ -117,7 +154,7 @@ def _revise(page: Page, known: _Known, identity: Head, c: Candidate, now_us: int
     page.accepted.append(Accepted(c, known.id, known.number))
     page.revisions.append(
         (known.id, known.number, page.arrival_id, c.offset_bytes, len(c.body), c.digest, identity.changed_us,
-         identity.poll_us, int(identity.tie), "arrived", c.mapping, now_us)
+         identity.poll_us, int(identity.tie), "arrived", c.mapping, now_us, configuration)
     )  # fmt: skip
 
 
@@ -218,6 +255,7 @@ def counted_columns(c: Candidate) -> tuple[Any, ...]:
     """What the counts need of a record, in the order of the head's last columns."""
     n = c.counted
     if n is None:
-        return (None,) * 6
+        # Routes and people ask for its agency all the same.
+        return (c.agency, *(None,) * 5)
     days = (day and day.isoformat() for day in (n.received_on, n.due_on, n.finished_on))
     return (n.agency, n.procedure, n.status, *days)

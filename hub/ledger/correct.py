@@ -46,6 +46,8 @@ class Correction:
     candidate: Candidate
     """The new content; its destinations are those of the routes."""
     fields: Sequence[str]
+    configuration: int | None = None
+    """The number of the configuration by whose rules it was made."""
 
 
 def correct(
@@ -114,7 +116,7 @@ def _write(tx: Tx, c: Correction, head: Any, number: int, by: By, uid: str) -> N
         sa.insert(t.revision).values(
             head_id=c.head_id, number=number, arrival_id=arrival_id, offset_bytes=0, size_bytes=len(body),
             digest=candidate.digest, changed_us=head.changed_us, poll_us=head.poll_us, tie=0, cause=c.cause,
-            mapping=candidate.mapping, settled_us=tx.now_us,
+            mapping=candidate.mapping, settled_us=tx.now_us, configuration=c.configuration,
         )
     )  # fmt: skip
     # No tie: by it the row as it was before would count as new when it is read again (R9, 1).

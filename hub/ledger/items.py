@@ -25,6 +25,7 @@ from hub.ledger.pages import unpack
 from hub.ledger.tracing import came_right
 from hub.ledger.values import from_us, to_us
 from schemas.errors import OperationRefused
+from schemas.record import lane_of
 
 STATES = ("rejected", "parked", "unreadable", "no-route")
 """What a refused item is: the sender's fault, ours, a page that cannot be read, a record that nobody wants."""
@@ -331,8 +332,7 @@ def _item(row: Any) -> Item:
         read_at=from_us(row.received_us),
         kind=row.kind or None,
         key=row.key,
-        # A step's key begins with the number of its dossier (R6).
-        dossier=first.get("lane") or (row.key.split("|")[0] if row.key else None),
+        dossier=first.get("lane") or (lane_of(row.kind, row.key) if row.key else None),
         agency=first.get("agency"),
         faults=faults or (ItemFault(None, None, None, row.reason or ""),),
         dismissed=_dismissed(row),

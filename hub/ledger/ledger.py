@@ -232,6 +232,27 @@ class Ledger:
         """Commit a rare deed, whole or not at all; it may be run again after a commit of unknown outcome (R12)."""
         return await self._writer.run(unit, Priority.CONTROL)
 
+    async def make_room_for(self, destinations: Collection[str], sources_: Collection[str]) -> None:
+        """Make what destinations and sources need that are not known yet; what is known stays as it is."""
+
+        def making(tx: Tx) -> None:
+            make_gates(tx, sorted(destinations))
+            sources.make_sources(tx, sorted(sources_), sole=False)
+
+        await self.commit(making)
+
+    def know(self, rules: Mapping[str, DestinationRules]) -> None:
+        """Go by other rules for these destinations from now on."""
+        self.rules = {**self.rules, **rules}
+        for name, rule in rules.items():
+            self._pace[name] = Pace(rule.window, rule.queued_s, rule.rate_per_s)
+            if rule.rate_per_s is not None:
+                self._keep_pace(name)
+
+    def forget(self, destination: str) -> None:
+        """Queue nothing more for a destination that is served no more; what is made for it all the same waits."""
+        self.rules[destination] = replace(self.rules[destination], window=0, rate_per_s=None)
+
     # --- reading sources
 
     async def lease_source(self, name: str, for_s: float = WORKER_TTL_S) -> SourceLease | None:

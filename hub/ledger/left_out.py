@@ -17,9 +17,8 @@ import sqlalchemy as sa
 from hub.ledger import tables as t
 from hub.ledger.accept import Accepted, accept
 from hub.ledger.bulk import Tx, among, bound
-from hub.ledger.lane_locks import hold_lanes
 from hub.ledger.pages import pack, unpack
-from hub.ledger.states import ItemState, Phase
+from hub.ledger.states import ItemState
 from hub.ledger.values import Settled, Settlement, from_us
 from hub.ports import Ticket
 from schemas.local_time import LOCAL
@@ -61,18 +60,6 @@ def waiting_in(tx: Tx, destination: str, lanes: Collection[str]) -> list[str]:
     d = t.dispatch.c
     query = sa.select(d.lane).where(d.destination == destination, t.is_waiting, among(tx.postgres, d.lane, "lanes"))
     return sorted(set(tx.execute(query, {"lanes": bound(tx.postgres, sorted(lanes))}).scalars()))
-
-
-def withdraw(tx: Tx, destination: str, lanes: Sequence[str], reason: str) -> int:
-    """Discard what waits in some lanes of a destination; a backfill makes it anew. Returns how many that were.
-
-    For steps that were read before their dossier was, and whose dossier a canary then left out.
-    """
-    hold_lanes(tx, destination, lanes)
-    d = t.dispatch.c
-    these = (d.destination == destination) & t.is_waiting & among(tx.postgres, d.lane, "lanes")
-    ends = {"state": "discarded", "phase": int(Phase.ENDED), "reason": reason, "ended_us": tx.now_us, "due_us": None}
-    return tx.execute(sa.update(t.dispatch).where(these).values(**ends), {"lanes": bound(tx.postgres, lanes)}).rowcount
 
 
 def withdrawn(dispatches: Any) -> sa.ColumnElement[bool]:
@@ -134,5 +121,6 @@ def let_in(
         state.value.replace("-", "_"): a[state.value.replace("-", "_")] + count for state, count in counts.items()
     }
     columns["no_route"] = a.no_route - len(chosen) + counts[ItemState.NO_ROUTE]
+    columns["items"] = a["items"] + len(page.items) - len(chosen)
     tx.execute(sa.update(t.arrival).where(a.id == arrival_id).values(records=pack(bodies), **columns))
     return Settled(arrival_id, counts, make(tx, page.accepted), page.problems)

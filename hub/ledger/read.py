@@ -19,12 +19,15 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from hub.ledger import dead_letters, registers
+from hub.ledger import dead_letters, registers, renumbered
 from hub.ledger import tables as t
 from hub.ledger.alert_views import AlertHistory, alert_history
 from hub.ledger.answer_codes import AnswerCode, answer_codes
+from hub.ledger.bulk import Tx
+from hub.ledger.configurations import ConfigurationView, Running, configurations, running, texts
 from hub.ledger.engine import is_postgres, open_engine, sqlite_path
 from hub.ledger.items import Found, Item, ItemDetail, ItemFilter, detail, is_dismissed, search, stream
+from hub.ledger.ledger import WORKER_TTL_S, wall_us
 from hub.ledger.names import names
 from hub.ledger.open_errors import RefusedByPortal, refused_by_portals
 from hub.ledger.outlook import open_alerts, outlook, strange_codes, unknown_detail, unknown_outcomes
@@ -318,6 +321,25 @@ class Reader:
         return answer_codes(self._connection)
 
     @_question
+    def configurations(self) -> list[ConfigurationView]:
+        """Every version of the configuration that was in force, the oldest first."""
+        return configurations(self._tx, WORKER_TTL_S)
+
+    @_question
+    def configuration_texts(self, digests: Sequence[str]) -> dict[str, str]:
+        """The texts of parts of configurations, by their digests; what was too large to be kept is left out."""
+        return texts(self._tx, digests)
+
+    @_question
+    def running(self) -> list[Running]:
+        """What every hub that is alive runs."""
+        return running(self._tx, WORKER_TTL_S)
+
+    @property
+    def _tx(self) -> Tx:
+        return Tx(self._connection, wall_us(), is_postgres(self._connection.engine))
+
+    @_question
     def alert_history(self, since: datetime) -> AlertHistory:
         """What is wrong, what was since, and what people could not be told."""
         return alert_history(self._connection, since)
@@ -339,11 +361,14 @@ class Reader:
 
     @_question
     def report(self, today: date) -> list[AgencyFigures]:
-        """The figures of every agency, by the newest accepted revision of each dossier; the name is the code."""
+        """The figures of every agency, by the newest accepted revision of each dossier; the name is the code.
+
+        What goes on under another number is counted there alone.
+        """
         h = t.head.c
         grouped = (
             sa.select(h.agency, h.status, h.due_on, h.finished_on, sa.func.count().label("n"))
-            .where(h.agency.isnot(None))
+            .where(h.agency.isnot(None), h.status.isnot(None), h.key.not_in(renumbered.ended()))
             .group_by(h.agency, h.status, h.due_on, h.finished_on)
         )
         figures: dict[str, Counter[str]] = defaultdict(Counter)

@@ -88,6 +88,8 @@ def redo(
     moved: Counter[ItemState] = Counter()
     tickets: list[Ticket] = []
     problems: list[str] = []
+    more = 0
+    """Items of old numbers, which only a record can end."""
     changed = [r for r in refusals if _otherwise(before[r.row, r.part], r)]
     replaced: list[Candidate | Refusal] = [*chosen, *changed]
     for one in replaced:
@@ -109,11 +111,13 @@ def redo(
         fresh = Counter(ItemState(item[4]) for item in page.items)
         became.update(fresh)
         moved.update(fresh)
+        more = len(page.items) - len(chosen)
         problems = page.problems
         records = pack(bodies)
         tickets = _dispatch(tx, page.accepted, rules)
     if replaced:
         columns: dict[str, Any] = {_column(state): a[_column(state)] + count for state, count in moved.items() if count}
+        columns["items"] = a["items"] + more
         tx.execute(sa.update(t.arrival).where(a.id == arrival_id).values(records=records, **columns))
         if by is not None:
             _note(tx, by, arrival_id, [id_of(arrival_id, place) for place in before], became)

@@ -43,6 +43,10 @@ worker = sa.Table(
     sa.Column("beat_us", Big, nullable=False),
     _column("delivers", Flag, 0),
     _column("ended_us", Big),
+    _column("configuration", sa.Integer),
+    _column("configured_us", Big),
+    _column("heard", sa.Integer, 0),
+    _column("refused", sa.Text),
     comment="Incarnations of hub processes; beat_us is on the database's clock (R7)",
 )
 
@@ -172,6 +176,7 @@ revision = sa.Table(
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("mapping", sa.Text, nullable=False),
     sa.Column("settled_us", Big, nullable=False),
+    _column("configuration", sa.Integer),
     sqlite_with_rowid=False,
     comment="Every accepted state of a record; offset and size index into the arrival's records once unpacked",
 )
@@ -304,6 +309,29 @@ gate_change = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     _column("reason", sa.Text),
     comment="Every opening and closing of a gate",
+)
+
+# --- what made it all -------------------------------------------------------------------------------------------------
+
+configuration = sa.Table(
+    "configuration",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("first_us", Big, nullable=False),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("parts", sa.Text, nullable=False),
+    comment="Every version of the configuration that was in force: when it was first seen, where it came from, and "
+    "the digests of its parts",
+)
+
+configuration_text = sa.Table(
+    "configuration_text",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("text", sa.LargeBinary, nullable=False),
+    comment="The texts of the parts of configurations, packed, each once; without what is secret",
 )
 
 # --- what people decide, and what they are told -----------------------------------------------------------------------

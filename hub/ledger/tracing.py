@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from hub.ledger import renumbered
 from hub.ledger import tables as t
 from hub.ledger.deeds import deeds
 from hub.ledger.pages import unpack
@@ -34,7 +35,8 @@ def trace(connection: sa.Connection, key: str) -> Trace:
     mine = sa.or_(sa.and_(h.key == lane, h.lane == lane), sa.and_(h.lane == lane, h.lane != h.key))
     heads = connection.execute(sa.select(t.head).where(mine).order_by(h.id)).all()
     problems = _problems(connection, {key, lane})
-    if not heads and not problems:
+    before = renumbered.old_numbers(connection, lane)
+    if not heads and not problems and not before:
         raise KeyError(key)
     revisions = _revisions(connection, heads)
     dispatches = _dispatches(connection, [row.id for row in heads])
@@ -52,6 +54,10 @@ def trace(connection: sa.Connection, key: str) -> Trace:
         dispatches=[_dispatch(row, dispatches) for row in dispatches],
         events=sorted(events, key=lambda event: (event.at, _ORDER[event.what])),
         problems=problems,
+        renumbered_to=tuple(
+            dict.fromkeys(new for one in problems if one.key == lane and (new := renumbered.new_number(one.reason)))
+        ),
+        renumbered_from=before,
     )
 
 
@@ -68,11 +74,12 @@ def _head(row: Any) -> Head:
 
 
 def _revisions(connection: sa.Connection, heads: Sequence[Any]) -> Sequence[Any]:
-    r, a, h = t.revision.c, t.arrival.c, t.head.c
+    r, a, h, c = t.revision.c, t.arrival.c, t.head.c, t.configuration.c
     return connection.execute(
-        sa.select(t.revision, a.source, a.label, a.received_us, h.kind, h.key, h.agency)
+        sa.select(t.revision, a.source, a.label, a.received_us, h.kind, h.key, h.agency, c.first_us)
         .join_from(t.revision, t.arrival, a.id == r.arrival_id)
         .join(t.head, h.id == r.head_id)
+        .outerjoin(t.configuration, c.id == r.configuration)
         .where(r.head_id.in_([row.id for row in heads]))
         .order_by(r.settled_us, r.arrival_id, r.offset_bytes)
     ).all()
@@ -91,6 +98,8 @@ def _revision(connection: sa.Connection, row: Any) -> Revision:
         content=content_of(connection, row.arrival_id, row.offset_bytes, row.size_bytes),
         cause="tie" if row.tie else "new" if row.cause == "arrived" else row.cause,
         agency=row.agency,
+        configuration=row.configuration,
+        configured_at=None if row.first_us is None else from_us(row.first_us),
     )
 
 
@@ -337,8 +346,18 @@ def item_problem(row: Any) -> ItemProblem:
         value=first.get("value"),
         key=row.key,
         kind=row.kind or None,
-        mend=_MENDS[row.state],
+        mend=_mend(row.state, row.reason),
     )
+
+
+def _mend(state: str, reason: str | None) -> str:
+    new = renumbered.new_number(reason)
+    if new is not None:
+        return f"nothing: it goes on as {new}, see `hub trace {new}`"
+    return _GONE if reason == "deleted at its source" else _MENDS[state]
+
+
+_GONE = "nothing: its source says that it is no more"
 
 
 _MENDS: Mapping[str, str] = {

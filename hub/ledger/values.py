@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from hub.ledger.states import ItemState
 from hub.ports import Arrival, Mode, Ticket
@@ -27,6 +28,56 @@ def from_us(value: int) -> datetime:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Renumbering:
+    """What a row says of a dossier that got another number at its source; `hub.ledger.renumbered` ends the old one."""
+
+    old: str
+    new: str
+    digest: str
+    """By which the ledger finds it again: see `hub.ledger.renumbered.digest`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One text that a configuration is made of, without what is secret."""
+
+    role: str
+    """configuration, agencies, mapping, table, answers, register or program."""
+    name: str
+    """What it is called within its role, the same on every machine."""
+    text: str | None
+    """None where it is too large to be kept."""
+    digest: str
+    size_bytes: int
+
+
+REGISTER = "register"
+"""The role of what stands in no file, but in the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A configuration as it was at one moment, with everything that decides what a record becomes."""
+
+    file: str
+    """Where it came from."""
+    host: str
+    parts: tuple[Part, ...]
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        whole = sha256()
+        for part in sorted(self.parts, key=lambda part: (part.role, part.name)):
+            whole.update(f"{part.role}\0{part.name}\0{part.digest}\0".encode())
+        object.__setattr__(self, "digest", whole.hexdigest())
+
+    @property
+    def in_files(self) -> frozenset[tuple[str, str, str]]:
+        """Role, name and digest of what stands in files; registers that were taken over stand in the ledger alone."""
+        return frozenset((part.role, part.name, part.digest) for part in self.parts if part.role != REGISTER)
+
+
 @dataclass(slots=True)
 class Candidate:
     """One record that the pure stages accepted; the ledger decides whether it is a revision, a duplicate or stale."""
@@ -45,6 +96,9 @@ class Candidate:
     mapping: str
     counted: Counted | None = None
     no_route: str = ""
+    agency: str | None = None
+    """The agency that the record names; a kind that names none has its dossier's, found elsewhere."""
+    renumbered: Renumbering | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +131,8 @@ class Settlement:
     """Why the whole arrival could not be decoded; then it is parked and the cursor stays."""
     poll_floor_us: int = 0
     """The poll counts as begun no earlier than this (R9, 4)."""
+    configuration: int | None = None
+    """The number of the configuration that made it; None where nobody wrote that one down."""
 
 
 @dataclass(frozen=True, slots=True)

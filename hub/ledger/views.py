@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from hub.forecast import Forecast
     from hub.ledger.alert_views import AlertHistory
+    from hub.ledger.configurations import ConfigurationView, Running
     from hub.ledger.items import Found, ItemDetail, ItemFilter
     from hub.ledger.registers import Change
     from schemas.deadline import OnTimeFigures
@@ -45,6 +46,10 @@ class Revision:
     cause: str = "new"
     """`new`, `tie` (equal source time, other content), or by a person's decision `corrected` or `remapped` (R9)."""
     agency: str | None = None
+    configuration: int | None = None
+    """The number of the configuration that made it; None for what was made before configurations were numbered."""
+    configured_at: datetime | None = None
+    """When that configuration was first seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,10 @@ class Trace:
     events: Sequence[Event]
     """In the order of time."""
     problems: Sequence[ItemProblem] = ()
+    renumbered_to: tuple[str, ...] = ()
+    """The numbers that the dossier has now, where its source gave it another one."""
+    renumbered_from: tuple[str, ...] = ()
+    """The numbers that it had before."""
 
 
 # --- queues -----------------------------------------------------------------------------------------------------------
@@ -520,6 +529,18 @@ class LedgerReader(Protocol):
 
     def alerts(self) -> list[OpenAlert]:
         """Those that are not over, the oldest first."""
+        ...
+
+    def configurations(self) -> list[ConfigurationView]:
+        """Every version of the configuration that was in force, the oldest first."""
+        ...
+
+    def configuration_texts(self, digests: Sequence[str]) -> dict[str, str]:
+        """The texts of their parts, by digest; what was too large to be kept is left out."""
+        ...
+
+    def running(self) -> list[Running]:
+        """What every hub that is alive runs."""
         ...
 
     def unknowns(

@@ -17,6 +17,7 @@ from hub.operations.gates import GateChanged, Pause, Resume
 from hub.operations.items import DismissItems, ItemsDismissed, ItemsRedone, RedoItems
 from hub.operations.operation import Operation, Place
 from hub.operations.registers import RegistersSynced, SyncRegisters
+from hub.operations.reload import Reload
 from hub.operations.unknown import DecideUnknown
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Place",
     "RedoItems",
     "RegistersSynced",
+    "Reload",
     "Replay",
     "Resume",
     "SyncRegisters",
@@ -54,6 +56,7 @@ _ALL: tuple[type[Operation], ...] = (
     EndAdoption,
     Pause,
     RedoItems,
+    Reload,
     Replay,
     Resume,
     SyncRegisters,

@@ -16,6 +16,7 @@ from hub.ledger.left_out import arrivals_with_left_out, before_start, let_in
 from hub.ledger.states import ItemState
 from hub.ledger.values import Settlement, to_us
 from hub.operations.operation import Operation, Place
+from hub.registers.in_force import in_force
 from hub.rulebook import Rulebook, rulebook
 from hub.sections import Deployment
 from hub.settings import load
@@ -59,7 +60,8 @@ class Backfill(Operation):
             named = ", ".join(sorted(deployment.destinations))
             raise OperationRefused(f"{place.file} has no destination {self.destination!r}; it has: {named}")
         if self.stage < 2:
-            return await self._read_again(place, await asyncio.to_thread(rulebook, deployment))
+            rules = await asyncio.to_thread(rulebook, deployment)
+            return await self._read_again(place, await in_force(place.ledger, deployment, rules))
         return await self._fill(place, deployment)
 
     async def _read_again(self, place: Place, rules: Rulebook) -> BackfillBatch:

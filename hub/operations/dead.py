@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
@@ -12,8 +13,8 @@ from hub.ledger.replay import AT_MOST
 from hub.ledger.views import Corrected, DiscardResult, ReplayResult
 from hub.operations.operation import Operation, Place
 from hub.publish import to_the_end
-from hub.registers.stored import with_stored
-from hub.rulebook import Rulebook, rulebook
+from hub.registers.in_force import in_force
+from hub.rulebook import rulebook
 from hub.settings import load
 from schemas.errors import OperationRefused
 
@@ -66,11 +67,13 @@ class Correct(Operation):
             raise OperationRefused(f"there is no dead letter #{self.dispatch_id}") from None
         key = place.ledger.digest_key
         # Read anew: a mapping may have been mended since the hub was started.
-        rules = await asyncio.to_thread(_rules, place)
+        deployment = await asyncio.to_thread(load, place.file)
+        rules = await in_force(place.ledger, deployment, await asyncio.to_thread(rulebook, deployment))
         if self.remap:
             made = await asyncio.to_thread(remapped, found, rules, key)
         else:
             made = corrected(found, self.changes, rules, key)
+        made = replace(made, configuration=rules.configuration)
 
         async def doing() -> Corrected:
             done, tickets = await place.ledger.correct(made, self.by)
@@ -78,7 +81,3 @@ class Correct(Operation):
             return done
 
         return await to_the_end(doing())
-
-
-def _rules(place: Place) -> Rulebook:
-    return rulebook(with_stored(load(place.file)))

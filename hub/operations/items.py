@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from pydantic import StringConstraints
@@ -15,8 +14,9 @@ from hub.check import check
 from hub.ledger.items import ID, ItemFilter, Position
 from hub.mend import NOT_CONFIGURED, PRUNED, UNREADABLE, redo_arrival
 from hub.operations.operation import Operation, Place
-from hub.registers.stored import with_stored
+from hub.registers.in_force import in_force
 from hub.rulebook import Rulebook, rulebook
+from hub.sections import Deployment
 from schemas.errors import OperationRefused
 
 ItemId: TypeAlias = Annotated[str, StringConstraints(pattern=ID)]
@@ -48,7 +48,7 @@ class RedoItems(Operation):
 
     async def perform(self, place: Place) -> ItemsRedone:
         """Raises: ConfigError with every problem of the configuration; OperationRefused for an id that is not there."""
-        rules = await asyncio.to_thread(rules_now, place.file)
+        rules = await rules_now(place)
         pages: dict[int, set[Position]] = defaultdict(set)
         for arrival_id, position in await place.ledger.refused(self.ids, self.wanted):
             pages[arrival_id].add(position)
@@ -91,9 +91,13 @@ class DismissItems(Operation):
         return ItemsDismissed(await place.ledger.dismiss(self.ids, self.wanted, self.by))
 
 
-def rules_now(file: Path) -> Rulebook:
-    """The rules that the configuration on disk says at this moment. Raises: ConfigError with every problem.
+async def rules_now(place: Place) -> Rulebook:
+    """The rules that the configuration on disk says at this moment, with their number. Raises: ConfigError with every
+    problem."""
 
-    Blocks; for a thread.
-    """
-    return rulebook(with_stored(asyncio.run(check(file, offline=True)).must_run()))
+    def compiled() -> tuple[Deployment, Rulebook]:
+        deployment = asyncio.run(check(place.file, offline=True)).must_run()
+        return deployment, rulebook(deployment)
+
+    deployment, rules = await asyncio.to_thread(compiled)
+    return await in_force(place.ledger, deployment, rules)

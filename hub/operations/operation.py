@@ -27,6 +27,8 @@ class Place:
     file: Path
     """The configuration, read anew by operations that need it: a mapping may have been mended since the start."""
     publish: Callable[[Sequence[Ticket]], Awaitable[None]] = _published_later
+    reload: Callable[[By], Awaitable[Any]] | None = None
+    """Of a running hub: takes the configuration on disk (`hub.app.App.reload`)."""
 
 
 class Operation(BaseModel):

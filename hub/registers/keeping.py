@@ -1,6 +1,7 @@
 """Keeps the registers of a running hub: looks at the portal when it is time, and puts in force what has changed.
 
-One process of several looks; each puts in force for itself, by the versions in the ledger, whoever looked.
+One process of several looks; each puts in force for itself, by the versions in the ledger, whoever looked. Both go by
+the configuration that is in force at the moment: a reload may add the section, change it or take it away.
 """
 
 from __future__ import annotations
@@ -8,17 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 from hub.ledger import Ledger
-from hub.ports import Catalogues
-from hub.registers.merging import Registers, merge
+from hub.ledger.values import REGISTER, Part
+from hub.ports import Catalogues, Destination
+from hub.registers.in_force import complete, parts
 from hub.registers.syncing import due_at, sync
-from hub.rulebook import Rulebook
-from hub.sections import Deployment, RegistersSection
+from hub.sections import RegistersSection
 from schemas.errors import ConfigError, Problem
 from schemas.local_time import LOCAL
+
+if TYPE_CHECKING:
+    from hub.configured import Configured
 
 log = logging.getLogger(__name__)
 
@@ -32,46 +38,20 @@ def no_catalogues(section: RegistersSection, adapter: str) -> Problem:
     return Problem("no-catalogues", said, "name a destination whose portal does (adapter dvcqg)")
 
 
-def written(deployment: Deployment) -> Registers:
-    """What is written by hand."""
-    return Registers(deployment.agencies, deployment.procedures)
-
-
-async def registered(ledger: Ledger, deployment: Deployment, rules: Rulebook) -> Rulebook:
-    """The rules with the registers that the ledger has, where the configuration takes any over.
-
-    What the configuration takes over no more is not in force, whatever is kept of it.
-    """
-    if deployment.registers is None:
-        return rules
-    taken = deployment.registers.take
-    entries = [entry for entry in await ledger.register_entries() if entry.register in taken]
-    try:
-        merged, differ = await asyncio.to_thread(merge, written(deployment), entries)
-    except ConfigError as error:
-        log.error("what is kept of the portal's catalogues cannot be put in force, the files alone are: %s", error)
-        return rules
-    for one in differ:
-        log.warning("%s", one)
-    return replace(rules, agencies=merged.agencies, procedures=merged.procedures)
-
-
 @dataclass(slots=True)
 class Keeping:
     """Serves one process; `look` and `follow` run until they are cancelled."""
 
     ledger: Ledger
-    deployment: Deployment
-    catalogues: Catalogues
-    rules: Callable[[], Rulebook]
-    renew: Callable[[Rulebook], Awaitable[None]]
+    runs: Callable[[], Configured]
+    """The configuration in force."""
+    portal: Callable[[str], Destination | None]
+    """A destination's adapter; None while it is exchanged."""
+    renew: Callable[[Callable[[Configured], Awaitable[Configured]]], Awaitable[None]]
+    """Puts in force what is made of the configuration in force."""
     now: Callable[[], datetime] = lambda: datetime.now(LOCAL)
-    _in_force: dict[str, int] = field(default_factory=dict)
-
-    async def begin(self) -> Rulebook:
-        """The rules to begin with: what the ledger has, whether or not the portal can be asked."""
-        self._in_force = await self.ledger.register_versions()
-        return await registered(self.ledger, self.deployment, self.rules())
+    _begun: set[str] = field(default_factory=set)
+    """Registers that this process has begun to look at and not ended, such as when the adapter was exchanged."""
 
     async def look(self) -> None:
         """Look at the portal whenever it is time."""
@@ -80,25 +60,50 @@ class Keeping:
             await asyncio.sleep(LOOK_S)
 
     async def turn(self) -> None:
-        """Look at what is due and nobody else looks at."""
-        section = self.deployment.registers
-        assert section is not None
+        """Look at what is due and nobody else looks at. Raises: ConfigError where the portal shows no catalogues."""
+        deployment = self.runs().deployment
+        section = deployment.registers
+        catalogues = self.catalogues()
+        if section is None or catalogues is None:
+            return
         for register in section.take:
             now = self.now()
-            due = due_at(section, await self.ledger.register_state(register), now)
+            state = await self.ledger.register_state(register)
+            due = now if register in self._begun else due_at(section, state, now)
             if due > now:
                 continue
             due_us = int(due.timestamp() * 1_000_000)
             if await self.ledger.take_register(register, due_us, section.deadline_s + 60.0):
+                self._begun.add(register)
                 today = now.astimezone(LOCAL).date()
-                await sync(self.ledger, self.catalogues, self.deployment, section, register, today=today)
+                await sync(self.ledger, catalogues, deployment, section, register, today=today)
+            self._begun.discard(register)
+
+    def catalogues(self) -> Catalogues | None:
+        """The portal that is looked at; None where there is none. Raises: ConfigError where it shows no catalogues."""
+        deployment = self.runs().deployment
+        section = deployment.registers
+        portal = None if section is None else self.portal(section.source)
+        if section is not None and portal is not None and not isinstance(portal, Catalogues):
+            raise ConfigError([no_catalogues(section, deployment.destinations[section.source].adapter)])
+        return portal if isinstance(portal, Catalogues) else None
 
     async def follow(self) -> None:
         """Put in force what has changed, without a restart, and have done again what was parked."""
         while True:
-            versions = await self.ledger.register_versions()
-            if versions != self._in_force:
-                await self.renew(await registered(self.ledger, self.deployment, self.rules()))
-                self._in_force = versions
-                log.info("registers put in force: %s", ", ".join(f"{n} {v}" for n, v in sorted(versions.items())))
+            await self.put_in_force()
             await asyncio.sleep(LOOK_S)
+
+    async def put_in_force(self) -> None:
+        """Go by the registers that the ledger has, where they are others than those in force."""
+        section = self.runs().deployment.registers
+        if section is None:
+            return
+        wanted = parts(section, await self.ledger.register_versions())
+        if wanted != self._in_force():
+            await self.renew(partial(complete, self.ledger))
+            told = ", ".join(f"{one.name} {(one.text or '').strip()}" for one in self._in_force())
+            log.info("registers put in force: %s", told)
+
+    def _in_force(self) -> tuple[Part, ...]:
+        return tuple(one for one in self.runs().version.parts if one.role == REGISTER)

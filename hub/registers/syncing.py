@@ -54,7 +54,9 @@ def due_at(section: RegistersSection, state: RegisterState, now: datetime) -> da
     # A look in the future was made by a clock that was wrong.
     tried_at = min(state.tried_at, now)
     usual = tried_at + timedelta(seconds=section.every_s) if section.every_s else _next(section.time, tried_at)
-    return min(usual, tried_at + timedelta(seconds=RETRY_S)) if state.failures else usual
+    # A look that was begun and brought nothing failed, or whoever looked died on the way.
+    in_vain = state.failures or state.read_at is None or state.read_at < state.tried_at
+    return min(usual, tried_at + timedelta(seconds=RETRY_S)) if in_vain else usual
 
 
 def _next(at: time, after: datetime) -> datetime:

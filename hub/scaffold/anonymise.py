@@ -20,8 +20,10 @@ from lxml import etree
 from hub.scaffold import shapes
 from hub.scaffold.names import fields_named
 from hub.scaffold.sample import Sample, decoded, step
+from hub.scaffold.workbook import workbook
 from mappings.decode import csv as csv_decoder
 from mappings.decode import json as json_decoder
+from mappings.decode import xlsx as xlsx_decoder
 from mappings.decode import xml as xml_decoder
 from mappings.decode.charset import of_text
 from mappings.decode.source import MAX_BYTES
@@ -89,9 +91,11 @@ class Anonymiser:
             return self._of(self._kind, mapped, text)
         named = list(fields_named(name))
         if named:
-            # What is personal in any kind is personal here.
+            # What is personal in any kind is personal here; what is none in another kind may be a person's here.
             found = [self._of(kind, field, text) for kind, field in named]
-            return next((one for one in found if one != "kept"), "kept")
+            personal = next((one for one in found if one != "kept"), None)
+            if personal or any(_family(kind) == _family(self._kind) for kind, _ in named):
+                return personal or "kept"
         if _LOG_IN.search(name):
             return "text"
         if shapes.dates([text]) is not None and not text.isdecimal():
@@ -103,8 +107,10 @@ class Anonymiser:
     def _of(self, kind: str, field: str, text: str) -> str:
         if sensitivity(kind_named(kind), field) is not Sensitivity.PERSONAL:
             return "kept"
-        by_field = {"applicant_name": "name", "person": "name", "applicant_phone": "phone", "applicant_id": "digits",
-                    "applicant_email": "email", "applicant_address": "address"}  # fmt: skip
+        by_field = {
+            "applicant_name": "name", "person": "name", "signer_name": "name", "applicant_phone": "phone",
+            "applicant_id": "digits", "applicant_email": "email", "applicant_address": "address",
+        }  # fmt: skip
         return by_field.get(field, "text")
 
     def _made(self, what: str, text: str) -> str:
@@ -115,6 +121,11 @@ class Anonymiser:
             if what in ("name", "phone", "digits", "email", "address") and len(text) >= 4:
                 self._persons[text] = known
         return known
+
+
+def _family(kind: str) -> str:
+    """`dossier` for a dossier and its steps, whose columns stand in one row."""
+    return kind.partition(".")[0].partition("-")[0]
 
 
 def _shape(text: str) -> str:
@@ -167,6 +178,8 @@ def anonymous(body: bytes, sample: Sample, fields: Mapping[str, str], kind: str,
     anonymiser = Anonymiser(fields, kind)
     if spec.format == "csv":
         return _csv(body, sample, anonymiser, rows)
+    if spec.format == "xlsx":
+        return _xlsx(body, sample, anonymiser, rows)
     # Twice: what stands before the name of a person in the document may repeat it.
     _tree(body, sample, anonymiser, rows)
     return _tree(body, sample, anonymiser, rows)
@@ -175,20 +188,33 @@ def anonymous(body: bytes, sample: Sample, fields: Mapping[str, str], kind: str,
 def _csv(body: bytes, sample: Sample, anonymiser: Anonymiser, rows: int) -> bytes:
     spec = sample.place.spec
     table = csv_decoder.parse(body, None, own=spec.charset, delimiter=spec.delimiter, quote=spec.quote, limit=MAX_BYTES)
-    names = table.header
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=spec.delimiter, quotechar=spec.quote, lineterminator="\r\n")
+    writer.writerows([list(table.header), *_cells(table, anonymiser, rows)])
+    return out.getvalue().encode(spec.charset or "utf-8-sig", "replace")
+
+
+def _xlsx(body: bytes, sample: Sample, anonymiser: Anonymiser, rows: int) -> bytes:
+    """A workbook of the one sheet, its header in the row where the mapping looks for it."""
+    spec = sample.place.spec
+    table = xlsx_decoder.parse(body, sheet=spec.sheet, header=spec.header, limit=MAX_BYTES)
+    # A column without a name stays `[D]`, as the mapping calls it, whatever its letter is now.
+    cells = [list(table.header), *_cells(table, anonymiser, rows)]
+    return workbook(sample.place.path, cells, first=spec.header or 1)
+
+
+def _cells(table: csv_decoder.Table, anonymiser: Anonymiser, rows: int) -> list[list[str]]:
+    """The first rows of a table with everything replaced; twice, since a row may repeat a name of a later one."""
     made: list[list[str]] = []
     for _ in range(2):
         made = [
             [
-                anonymiser.value(cell, name, name)
-                for name, cell in zip(_columns(names, line.cells), line.cells, strict=True)
+                cell if cell in xlsx_decoder.ERRORS else anonymiser.value(cell, name, name)
+                for name, cell in zip(_columns(table.header, line.cells), line.cells, strict=True)
             ]
             for line in table.lines[:rows]
         ]
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=spec.delimiter, quotechar=spec.quote, lineterminator="\r\n")
-    writer.writerows([list(names), *made])
-    return out.getvalue().encode(spec.charset or "utf-8-sig", "replace")
+    return made
 
 
 def _columns(names: Sequence[str], cells: Sequence[str]) -> list[str]:

@@ -15,19 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from hub import registry
+from hub.answers import BUILT_IN
+from hub.ports import Adapter
 from hub.scaffold import shapes
 from hub.scaffold.editors import head
 from hub.scaffold.names import rank
+from hub.scaffold.payload import Payload, last_name
+from hub.scaffold.payload import read as payload_of
 from hub.scaffold.source_files import mapping_name, variable
-from hub.scaffold.yaml_text import flow, key, scalar, shown
-from mappings.decode import json as json_decoder
-from mappings.decode.source import MAX_BYTES
+from hub.scaffold.yaml_text import flow, key, quoted, scalar, shown
 from mappings.load import load
 from mappings.outbound import OutboundMapping
 from mappings.rows import RefusedRowError, RenderContext
 from mappings.target import Target, targets
 from schemas.agency import AgencyRegister
-from schemas.errors import ConfigError, Problem, UndecodableError
+from schemas.errors import ConfigError, Problem
 from schemas.record import Record
 from schemas.record import kind as kind_named
 
@@ -43,6 +45,12 @@ _EXAMPLES: Mapping[str, Any] = {
     "applicant_id": "999000001",
     "person": "Trần Thị Bình",
     "status": 4,
+    "document_id": "H59.15,2026/03/02,45/STTTT-VP",
+    "code_number": "45",
+    "code_notation": "STTTT-VP",
+    "code": "KTXH-0101",
+    "period": "2026-03",
+    "value": "1234.5",
 }
 
 
@@ -54,13 +62,28 @@ class DestinationDraft:
     section: str
     members: Mapping[str, str]
     files: Mapping[str, bytes] = field(repr=False)
+    portal: str
+    """The form of the payload: json, xml, form or query."""
+    fits: bool
+    """Whether an adapter that is installed sends it."""
 
 
 def propose(
-    name: str, body: bytes, file: str, kind: str, *, adapter: str | None = None, given: Mapping[str, str] | None = None
+    name: str,
+    body: bytes,
+    file: str,
+    kind: str,
+    *,
+    adapter: str | None = None,
+    given: Mapping[str, str] | None = None,
+    portal: str | None = None,
 ) -> DestinationDraft:
-    """Make mapping, test and section from a payload. Raises: ConfigError where it is no JSON object, or for `given`."""
-    payload = _payload(body, file)
+    """Make mapping, test and section from a payload; `portal` is its form, where its bytes do not tell.
+
+    Raises: ConfigError where it cannot be read, for `given`, and where the adapter does not send such a form.
+    """
+    form = payload_of(body, file, portal)
+    payload = form.members
     model = kind_named(kind)
     fields = targets(model)
     given = given or {}
@@ -74,40 +97,27 @@ def propose(
         for member in given
         if member not in payload
     ]
+    choices = _choices()
     if adapter is not None:
-        registry.adapter(adapter, "destination")
+        writes = _writes(registry.adapter(adapter, "destination"))
+        if form.portal not in writes:
+            said = f"the payload is {form.portal}, the adapter {adapter!r} sends {' or '.join(writes)}"
+            fit = [one for one, found in choices.items() if form.portal in _writes(found)]
+            mend = f"name one that sends it: {', '.join(fit)}" if fit else "leave --adapter out, and have one written"
+            wrong.append(Problem("wrong-format", said, mend, file))
     if wrong:
         raise ConfigError(wrong)
     made = _members(payload, kind, fields, given)
     tables = {one.field: fields[one.field] for one in made.values() if one.spec and "table" in one.spec}
     mapping = mapping_name(name, kind)
-    text = _mapping(mapping, kind, made, tables, payload)
+    text = _mapping(mapping, kind, made, tables, form)
     record = _example(model)
     test = _test(mapping, text, record)
     files = {f"mappings/{mapping}.yaml": text.encode(), f"mappings/{mapping}_test.yaml": test.encode()}
     reasons = {member: one.why for member, one in made.items()}
-    return DestinationDraft(mapping, _section(name, mapping, kind, adapter), reasons, files)
-
-
-def _payload(body: bytes, file: str) -> dict[str, Any]:
-    """The first object of the payload: itself, the first of a list, or what stands in the only list below it."""
-    try:
-        found = json_decoder.parse(body, None, limit=MAX_BYTES)
-    except UndecodableError as error:
-        mend = "give the JSON of one request as the portal takes it"
-        raise ConfigError([Problem("undecodable", str(error), mend, file)]) from None
-    for _ in range(3):
-        if isinstance(found, list) and found:
-            found = found[0]
-        elif isinstance(found, dict):
-            lists = [item for item in found.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
-            scalars = sum(not isinstance(item, dict | list) for item in found.values())
-            if len(lists) == 1 and scalars < len(lists[0][0]):
-                found = lists[0]
-    if not isinstance(found, dict) or not found:
-        said = "holds no object with members"
-        raise ConfigError([Problem("no-payload", said, "give the JSON of one record as the portal takes it", file)])
-    return found
+    number = next((member for member, one in made.items() if one.field == "number"), "")
+    section, fits = _section(name, mapping, kind, adapter, form, choices, number)
+    return DestinationDraft(mapping, section, reasons, files, form.portal, fits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,8 @@ def _members(
             pairs.append((-1, order, given[member], member))
             continue
         for name in fields:
-            found = rank(member, kind, name)
+            ranks = (rank(member, kind, name), rank(last_name(member), kind, name))
+            found = min((one for one in ranks if one is not None), default=None)
             if found is not None and not isinstance(payload[member], dict | list):
                 pairs.append((found, order, name, member))
     chosen: dict[str, tuple[str, str]] = {}
@@ -171,18 +182,16 @@ def _constant(value: Any) -> _Member:
     return _Member("", {"const": empty}, "? no field has such a name, so it is sent empty; --field names one")
 
 
-def _mapping(
-    mapping: str, kind: str, made: Mapping[str, _Member], tables: Mapping[str, Target], payload: Mapping[str, Any]
-) -> str:
-    texts = sum(isinstance(value, str) for value in payload.values())
-    empty = "text" if texts * 2 >= len(payload) else "null"
+def _mapping(mapping: str, kind: str, made: Mapping[str, _Member], tables: Mapping[str, Target], form: Payload) -> str:
+    payload = form.members
+    to = ", ".join(f"{name}: {flow(value)}" for name, value in form.to.items())
     lines = [
         head("mapping-out"),
         "# Made from one payload: each line says why it is so. Read it, correct it, then test it.",
         f"mapping: {scalar(mapping)}",
         f"summary: {scalar('what ' + mapping.partition('/')[0] + ' takes, made from one payload')}",
         f"from: {{record: {kind}}}",
-        f"to: {{portal: json, empty: {'text' if empty == 'text' else scalar('null')}}}",
+        f"to: {{{to}, empty: {form.empty}}}",
     ]
     if tables:
         lines.append("tables:")
@@ -244,35 +253,68 @@ def _test(mapping: str, text: str, record: Record) -> str:
         lines += [f"      - {flow({'field': one.field, 'value': one.value})}" for one in error.problems]
     else:
         lines += ["    payload:", *(f"      {key(member)}: {flow(value)}" for member, value in payload.items())]
+        if compiled.layout.portal != "json":
+            lines.append(f"    written: {quoted(compiled.body(payload).decode())}")
     return "\n".join(lines) + "\n"
 
 
-def _section(name: str, mapping: str, kind: str, adapter: str | None) -> str:
-    choices = []
+def _choices() -> dict[str, type[Adapter]]:
+    """The adapters of destinations that are installed."""
+    found = {}
     for one in sorted(registry.declared()):
         try:
-            found = registry.adapter(one, "destination")
+            found[one] = registry.adapter(one, "destination")
         except ConfigError:
             continue
-        choices.append((one, found.summary))
-    chosen = adapter or (choices[0][0] if choices else "")
-    needed = registry.adapter(chosen, "destination").Settings.model_fields if chosen else {}
-    settings = []
-    for setting, info in needed.items():
-        if not info.is_required():
-            continue
+    return found
+
+
+def _writes(adapter: type[Adapter]) -> tuple[str, ...]:
+    """The forms of payload that an adapter sends."""
+    return tuple(getattr(adapter, "writes", ("json",)))
+
+
+def _section(
+    name: str,
+    mapping: str,
+    kind: str,
+    adapter: str | None,
+    form: Payload,
+    choices: Mapping[str, type[Adapter]],
+    number: str,
+) -> tuple[str, bool]:
+    """The entry of `destinations`, and whether an adapter that is installed sends such a payload; `number` is the
+    payload's member that holds the dossier's number."""
+    fit = [one for one, found in choices.items() if form.portal in _writes(found)]
+    chosen = adapter or (fit[0] if fit else "")
+    model = choices[chosen].Settings if chosen in choices else None
+
+    def of_operator(setting: str) -> str:
         # Nobody but the portal's operator knows these, and some are secret: all come from the environment.
-        settings.append(f"      {setting}: {scalar(f'${{{variable(name)}_{setting.upper()}}}')}")
-    return "\n".join(
-        [
-            f"  {name}:",
-            "    # What speaks to the portal:",
-            *(f"    #   {one}: {summary}" for one, summary in choices),
-            f"    adapter: {chosen}",
-            f"    answers: {chosen}  # what the portal's answers mean: a shipped table, or a file of your own",
-            f"    mappings: {{{kind}: {mapping}}}",
-            "    settings:",
-            *settings,
-            "    deadline_s: 30  # the whole of one request",
-        ]
+        return scalar(f"${{{variable(name)}_{setting.upper()}}}")
+
+    # An adapter that has more to say than a value each says it itself.
+    proposal = getattr(model, "proposal", None)
+    if proposal is not None:
+        settings = [f"      {line}" for line in proposal(kind, number, of_operator)]
+    else:
+        needed = [one for one, info in model.model_fields.items() if info.is_required()] if model else []
+        settings = [f"      {setting}: {of_operator(setting)}" for setting in needed]
+    shipped = (BUILT_IN / f"{chosen}.yaml").is_file()
+    answers = (
+        f"    answers: {chosen}  # what the portal's answers mean: a shipped table, or a file of your own"
+        if shipped
+        else f"    # ? answers: answers/{name}.yaml  # what the portal's answers mean: a file that you write"
     )
+    lines = [
+        f"  {name}:",
+        f"    # What speaks to the portal (it has to send {form.portal}):",
+        *(f"    #   {one}: {found.summary}" for one, found in choices.items() if one in fit),
+        f"    adapter: {chosen}" if chosen else f"    # ? adapter: …  # none that is installed sends {form.portal}",
+        answers,
+        f"    mappings: {{{kind}: {mapping}}}",
+        "    settings:" if settings else "    # settings: …",
+        *settings,
+        "    deadline_s: 30  # the whole of one request",
+    ]
+    return "\n".join(lines), bool(chosen)

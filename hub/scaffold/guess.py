@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.scaffold import shapes
-from hub.scaffold.names import rank
+from hub.scaffold.names import rank, turned
 from hub.scaffold.sample import Column, Sample
 from hub.scaffold.words import code_of
 from mappings.target import Target, targets
@@ -65,6 +65,8 @@ class _Work:
     known: Mapping[str, Target]
     taken: dict[str, Column] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, int | str]] = field(default_factory=dict)
+    """What words mean, as told, by field."""
 
     def free(self) -> list[Column]:
         used = {column.path for column in self.taken.values()}
@@ -83,16 +85,23 @@ class _Work:
 
 
 def guess(
-    sample: Sample, kind: str, *, given: Mapping[str, str] | None = None, constants: Mapping[str, str] | None = None
+    sample: Sample,
+    kind: str,
+    *,
+    given: Mapping[str, str] | None = None,
+    constants: Mapping[str, str] | None = None,
+    codes: Mapping[str, str] | None = None,
 ) -> Guesses:
-    """Guess what each field of `kind` is made of; `given` (field to path) and `constants` go before every guess.
+    """Guess what each field of `kind` is made of.
 
-    Raises: ConfigError where `given` or `constants` name a field or a path that there is not.
+    `given` (field to path), `constants` and `codes` (`field.word` to code) go before every guess. Raises: ConfigError
+    where they name a field, a path or a code that there is not.
     """
     model = kind_named(kind)
     work = _Work(sample, kind, targets(model))
     given, constants = given or {}, constants or {}
     _take_given(work, given, constants)
+    work.words = _told_words(work, codes or {})
     _by_name(work, skip={*given, *constants})
     _by_shape(work, skip={*given, *constants})
     fields: list[Guess] = []
@@ -104,6 +113,10 @@ def guess(
             made = _field(work, name, target, tables)
             if made is not None:
                 fields.append(made)
+        elif name == "code_notation" and _both_in_one(work):
+            column = work.taken["code_number"]
+            spec = {"path": column.path, "match": {"pattern": "[^/]+/(.+)", "otherwise": "none"}}
+            fields.append(Guess(name, spec, "as the number, behind its first stroke", column))
         elif name == "agency_level" and "agency" in work.taken:
             column = work.taken["agency"]
             fields.append(Guess(name, {"path": column.path, "agency": "level"}, "as the agency", column))
@@ -112,7 +125,14 @@ def guess(
     lacking = tuple(name for name, target in work.known.items() if target.required and name not in filled)
     unmapped = tuple(column for column in sample.columns if column.path not in made_of)
     problems = tuple(_lacking(work, name, kind) for name in lacking)
+    problems += tuple(_wordless(name) for name in work.words if name not in tables)
     return Guesses(kind, tuple(fields), tables, lacking, unmapped, problems)
+
+
+def _both_in_one(work: _Work) -> bool:
+    """Whether the column of a document's number holds its notation too: `45/UBND-VX`."""
+    column = work.taken.get("code_number")
+    return column is not None and "code_notation" not in work.taken and any("/" in str(one) for one in column.filled)
 
 
 def _take_given(work: _Work, given: Mapping[str, str], constants: Mapping[str, str]) -> None:
@@ -139,6 +159,30 @@ def _take_given(work: _Work, given: Mapping[str, str], constants: Mapping[str, s
         raise ConfigError(problems)
 
 
+def _told_words(work: _Work, codes: Mapping[str, str]) -> dict[str, dict[str, int | str]]:
+    """`{"status.Trình ký": "4"}` by field and word. Raises: ConfigError."""
+    found: dict[str, dict[str, int | str]] = {}
+    problems = []
+    for place, text in codes.items():
+        name, dot, word = place.partition(".")
+        target = work.known.get(name)
+        if target is None or not target.enum or not dot or not word.strip():
+            listed = ", ".join(one for one, known in work.known.items() if known.enum)
+            said = f"--code {place}={text}: {name!r} is no field of {work.kind} that has codes"
+            problems.append(Problem("unknown-field", said, f"write FIELD.WORD=CODE; these have codes: {listed}"))
+            continue
+        try:
+            target.value(text)
+        except ValueError as error:
+            mend = f"use one of: {', '.join(target.members)}" if target.members else "write a code of the field"
+            problems.append(Problem("wrong-value", f"--code {place}={text}: {error}", mend))
+            continue
+        found.setdefault(name, {})[word.strip()] = int(text) if text.isdecimal() else text
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
 def _constant(target: Target, text: str) -> Any:
     """Raises: ValueError."""
     if target.enum or target.holds is str:
@@ -156,7 +200,9 @@ def _by_name(work: _Work, skip: set[str]) -> None:
         if name in skip:
             continue
         for order, column in enumerate(work.free()):
-            ranks = (rank(column.name, work.kind, name), rank(column.path, work.kind, name))
+            # `donVi/ma` is a code of an agency as `MaDonVi` is: a structure's name stands before what is in it.
+            spelt = (column.name, column.path, turned(column.path))
+            ranks = (rank(one, work.kind, name) for one in spelt)
             found = min((one for one in ranks if one is not None), default=None)
             if found is not None and (_fits(target, column) if column.filled else work.can_be_empty(target)):
                 pairs.append((found, order, name, column))
@@ -215,7 +261,7 @@ def _field(work: _Work, name: str, target: Target, tables: dict[str, tuple[Code,
     elif name == "agency_level":
         spec["agency"] = "level"
     elif target.enum is not None:
-        tables[name] = _codes(name, column)
+        tables[name] = _codes(name, column, work.words.get(name, {}))
         spec["table"] = name
         unknown = sum(one.code is None for one in tables[name])
         doubt = f"{unknown} of {len(tables[name])} words are not known: see the table" if unknown else ""
@@ -224,9 +270,27 @@ def _field(work: _Work, name: str, target: Target, tables: dict[str, tuple[Code,
         spec["int"] = {}
     elif name == "applicant_id":
         spec["text"] = {"remove": " "}
+    elif target.holds is bool:
+        spec["bool"] = {}
+        doubt = "" if _flags(column) else "say which words mean yes and no: docs/mapping.md, bool"
+    elif name == "code_number" and _both_in_one(work):
+        spec["match"] = "([^/]+)(?:/.*)?"
+    elif work.kind == "indicator.v1" and name == "period":
+        sort = shapes.period(column.filled)
+        spec["period"] = sort or "any"
+        doubt = "" if sort else "its values are not read so: docs/mapping.md, period"
+    elif work.kind == "indicator.v1" and name == "value":
+        found = shapes.notation(column.filled)
+        spec["number"] = found[0] if found else "vi"
+        doubt = "" if found else "its values are no numbers in one notation"
+        doubt = "1.234 is a thousand here; it may be one: look at a fraction" if found and found[1] else doubt
     if not column.filled:
         doubt = "no row of the sample has a value here"
     return Guess(name, spec, why, column, doubt)
+
+
+def _flags(column: Column) -> bool:
+    return all(str(value).casefold() in ("true", "false", "1", "0") for value in column.filled)
 
 
 def _date(written: shapes.Dates) -> Any:
@@ -242,8 +306,14 @@ def _words(column: Column) -> dict[str, int]:
     return counted
 
 
-def _codes(name: str, column: Column) -> tuple[Code, ...]:
-    return tuple(Code(word, code_of(name, word), count) for word, count in _words(column).items())
+def _codes(name: str, column: Column, told: Mapping[str, int | str]) -> tuple[Code, ...]:
+    counted = {**_words(column), **{word: 0 for word in told if word not in _words(column)}}
+    return tuple(Code(word, told.get(word, code_of(name, word)), count) for word, count in counted.items())
+
+
+def _wordless(name: str) -> Problem:
+    said = f"--code {name}.…: no column of the sample is {name}"
+    return Problem("unknown-field", said, f"name it by --field {name}=PATH, or leave --code out")
 
 
 def _lacking(work: _Work, name: str, kind: str) -> Problem:
@@ -251,7 +321,7 @@ def _lacking(work: _Work, name: str, kind: str) -> Problem:
     told = work.taken.get(name)
     if told is not None:
         said = f"{kind} needs {name}, and no format reads the values of {told.path}: {told.filled[:2]!r}"
-        return Problem("no-format", said, "write its `date` by hand: docs/mapping.md has the letters")
+        return Problem("no-format", said, "write its `date` by hand: docs/mapping-reference.md has the letters")
     listed = ", ".join([column.path for column in work.free() if column.filled][:8])
     value = target.members[0] if target.members else "…"
     mend = f"name it by --field {name}=PATH{f' (there are {listed})' if listed else ''}"

@@ -48,6 +48,10 @@ def from_lines(spec: SourceSpec, label: str = "") -> list[str]:
         if spec.delimiter != ",":
             lines.append(f"  delimiter: {scalar(spec.delimiter)}")
         return lines
+    if spec.format == "xlsx":
+        lines += [f"  sheet: {scalar(spec.sheet)}"] if spec.sheet else []
+        lines += [f"  header: {spec.header}  # the row that names the columns"] if spec.header else []
+        return lines
     if spec.unwrap:
         lines.append("  unwrap:  # a text that holds a document of its own")
         lines += [f"    - {flow(unwrap(one))}" for one in spec.unwrap]

@@ -6,7 +6,8 @@ platform, of one-stop software, and of what clerks write above the columns of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from unicodedata import combining, normalize
 
@@ -81,7 +82,7 @@ SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "note": ("GhiChu", "Note", "Notes", "ThongTinKhac", "YKien"),
         "changed_at": (
             "NgayCapNhat", "ThoiGianCapNhat", "UpdatedAt", "UpdatedDate", "NgaySua", "ModifiedDate", "LastModified",
-            "NgayThayDoi", "CapNhatLuc", "ThoiDiemCapNhat", "LastUpdate", "UpdateTime",
+            "NgayThayDoi", "CapNhatLuc", "ThoiDiemCapNhat", "LastUpdate", "UpdateTime", "CapNhat", "NgayGioCapNhat",
         ),
     },
     "dossier-step.v1": {
@@ -94,6 +95,44 @@ SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "status": ("TrangThai", "TrangThaiHoSo", "TinhTrang", "Status", "MaTrangThai", "TrangThaiXuLy"),
         "started_at": ("NgayBatDau", "ThoiGianBatDau", "BatDau", "StartDate"),
         "due_at": ("NgayKetThucTheoQuyDinh", "HanXuLy", "Han", "DueDate", "HanHoanThanh"),
+    },
+    # Names that say no more than "code", "name" or "value" are left out: in another system they may be a person's.
+    "document.v1": {
+        "document_id": ("MaDinhDanhVanBan", "DocumentId", "MaVanBan", "DocId"),
+        "agency": (
+            "MaDonViBanHanh", "DonViBanHanh", "MaCoQuanBanHanh", "CoQuanBanHanh", "OrganId", "NoiGui", "DonViGui",
+            "CoQuanGui", "MaDonVi", "DonVi",
+        ),
+        "code_number": ("SoVanBan", "SoKyHieu", "SoHieu", "CodeNumber", "SoHieuVanBan", "SoKyHieuVanBan", "SoVB"),
+        "code_notation": ("KyHieu", "KyHieuVanBan", "CodeNotation"),
+        "promulgated_at": ("NgayBanHanh", "PromulgationDate", "NgayVanBan", "NgayKy", "NgayPhatHanh"),
+        "promulgation_place": ("NoiBanHanh", "DiaDanh"),
+        "type_name": ("LoaiVanBan", "TenLoaiVanBan", "HinhThucVanBan", "TypeName", "LoaiVB"),
+        "subject": ("TrichYeu", "TrichYeuVanBan", "TrichYeuNoiDung", "Subject", "NoiDungTrichYeu"),
+        "signer_name": ("NguoiKy", "HoTenNguoiKy", "TenNguoiKy", "SignerName"),
+        "signer_position": ("ChucVuNguoiKy", "ChucDanhNguoiKy", "SignerPosition"),
+        "receivers": ("NoiNhan", "DonViNhan", "ToPlaces", "CoQuanNhan", "DanhSachNoiNhan"),
+        "priority": ("DoKhan", "MucDoKhan", "Priority"),
+        "medium": ("HinhThucGui", "PhuongThucGui", "HinhThucPhatHanh"),
+        "signed": ("KySo", "DaKySo", "ChuKySo", "CoKySo"),
+        "due_at": ("HanTraLoi", "HanXuLy", "DueDate", "ThoiHanTraLoi"),
+        "changed_at": (
+            "NgayCapNhat", "ThoiGianCapNhat", "UpdatedAt", "UpdatedDate", "NgaySua", "ModifiedDate", "LastModified",
+        ),
+    },
+    "indicator.v1": {
+        "code": ("MaChiTieu", "IndicatorCode", "MaSoChiTieu", "IndicatorId", "IDChiTieu"),
+        "name": ("TenChiTieu", "ChiTieu", "IndicatorName"),
+        "period": ("KyBaoCao", "Ky", "Period", "ThangNam", "Thang", "Quy", "Nam", "KyDuLieu", "ThoiKy"),
+        "agency": (
+            "MaDonVi", "DonVi", "MaCoQuan", "CoQuan", "DonViBaoCao", "MaDonViBaoCao", "CoQuanBaoCao", "MaHuyen",
+            "AgencyCode", "TenDonVi", "MaDiaBan", "DiaBan",
+        ),
+        "value": ("GiaTri", "SoLieu", "SoLuong", "IndicatorValue"),
+        "unit": ("DonViTinh", "DVT", "UnitOfMeasure"),
+        "changed_at": (
+            "NgayCapNhat", "ThoiGianCapNhat", "UpdatedAt", "UpdatedDate", "NgaySua", "ModifiedDate", "LastModified",
+        ),
     },
 }  # fmt: skip
 """By kind of record and field."""
@@ -123,12 +162,22 @@ def rank(name: str, kind: str, field: str) -> int | None:
     return None
 
 
+def turned(path: str) -> str:
+    """A path inside a row with its last name first, `ma donVi` for `donVi/ma`."""
+    return " ".join(reversed(re.split(r"[/.]", path)))
+
+
 def fields_named(name: str) -> Iterator[tuple[str, str]]:
     """Every kind and field that a column of this name may be."""
     for kind, fields in SYNONYMS.items():
         for field in fields:
             if rank(name, kind, field) is not None:
                 yield kind, field
+
+
+def count_known(names: Iterable[str]) -> int:
+    """How many of these columns have the name of some field."""
+    return sum(any(True for _ in fields_named(name)) for name in names)
 
 
 def _spellings(name: str) -> Iterator[str]:

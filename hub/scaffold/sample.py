@@ -19,9 +19,11 @@ from typing import Any
 
 from lxml import etree
 
-from hub.scaffold.names import fields_named
+from hub.scaffold import sheets
+from hub.scaffold.names import count_known as _known
 from mappings.decode import SourceSpec, Unwrap, csv, json, xml
 from mappings.decode.charset import of_text
+from mappings.decode.packed import SIGNS
 from mappings.decode.source import MAX_BYTES
 from mappings.document import decoder
 from mappings.refusal import RefusalError
@@ -37,7 +39,7 @@ _DEPTH = 4
 _PLAIN_NAME = re.compile(r"[^\W\d]\w*")
 _XML_NAME = re.compile(r"[^\W\d][\w.-]*")
 _DELIMITERS = (";", ",", "\t", "|")
-_SUFFIXES = {".xml": "xml", ".json": "json", ".csv": "csv", ".txt": "csv", ".tsv": "csv"}
+_SUFFIXES = {".xml": "xml", ".json": "json", ".csv": "csv", ".txt": "csv", ".tsv": "csv", ".xlsx": "xlsx"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ def places(body: bytes, name: str, *, charset: str = "") -> list[Place]:
         match format_:
             case "csv":
                 found = [_csv(body, charset)]
+            case "xlsx":
+                found = [Place(spec, path, count, known) for spec, path, count, known in sheets.tables(body)]
             case "json":
                 root = json.parse(body, None, own=charset, limit=MAX_BYTES)
                 found = list(_in_json(root, SourceSpec("json", charset=charset), 0))
@@ -93,12 +97,16 @@ def places(body: bytes, name: str, *, charset: str = "") -> list[Place]:
                 tree = xml.parse(body, None, own=charset, limit=MAX_BYTES)
                 found = list(_in_xml(tree, SourceSpec("xml", charset=charset), 0))
     except UndecodableError as error:
-        mend = "give the bytes as the system sent them; --charset names another encoding"
-        raise ConfigError([Problem("undecodable", str(error), mend, name)]) from None
+        text, _, mend = str(error).partition(" — ")
+        encoding = "; --charset names another encoding" if format_ != "xlsx" else ""
+        mend = mend or f"give the bytes as the system sent them{encoding}"
+        raise ConfigError([Problem("undecodable", text, mend, name)]) from None
     likely = sorted((place for place in found if place.count), key=_likelihood)[:_PLACES]
     good = [place for place in likely if _decodes(body, place)]
     if not good:
         said = f"no list of rows was found in this {format_.upper()}"
+        if format_ == "xml" and local(tree) not in ("Envelope", "definitions"):
+            said += f", which is <{local(tree)}>: {' '.join(' '.join(map(str, tree.itertext())).split())[:200]!r}"
         mend = "record an answer that has rows: the hub learns from what stands in them"
         raise ConfigError([Problem("no-rows", said, mend, name)])
     return good
@@ -168,12 +176,10 @@ def _format(body: bytes, name: str) -> str:
     known = _SUFFIXES.get(PurePath(name).suffix.lower())
     if known is not None:
         return known
+    if body.startswith(SIGNS):
+        return "xlsx"
     start = body[:64].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")[:1]
     return "xml" if start == b"<" else "json" if start in (b"{", b"[") else "csv"
-
-
-def _known(names: Iterator[str] | Sequence[str]) -> int:
-    return sum(any(True for _ in fields_named(name)) for name in names)
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
@@ -306,7 +312,7 @@ def decoded(text: str) -> str | None:
 
 def _leaves(row: Any, holds: str) -> Iterator[tuple[str, str, int | None]]:
     """Path and last name of each value of a row; for rows inside it their path and number."""
-    if holds == "csv":
+    if holds in ("csv", "xlsx"):
         yield from ((name, name, None) for name in row.header)
     elif holds == "json":
         yield from _json_leaves(row, "")

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cache
 
 from mappings.converters.date_format import Parse, parser
+from mappings.converters.period import read
 from schemas.fields import NEW_FORM, OLD_FORM
 from schemas.local_time import LOCAL
 
@@ -47,6 +48,10 @@ FORMATS = (
 _TWINS = {"dd/MM/yyyy HH:mm:ss": "MM/dd/yyyy HH:mm:ss", "dd/MM/yyyy HH:mm": "MM/dd/yyyy HH:mm",
           "dd/MM/yyyy": "MM/dd/yyyy", "d/M/yyyy[ H:mm[:ss]]": "M/d/yyyy[ H:mm[:ss]]"}  # fmt: skip
 """Formats that read the same text as another day."""
+_NOTATIONS = {
+    "vi": re.compile(r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:[. ][0-9]{3})+)(?:,[0-9]+)?"),
+    "en": re.compile(r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:[, ][0-9]{3})+)(?:\.[0-9]+)?"),
+}
 _LIKELY = range(1985, 2101)
 _NO_DATE = re.compile(
     r"0000[-/]?00[-/]?00.*|00[-/]00[-/]0000.*|0001-01-01.*|0?1/0?1/0001.*|1900-01-01.*|0?1/0?1/1900.*|9999-12-31.*"
@@ -116,6 +121,21 @@ def _all(pattern: str) -> Callable[[Iterable[object]], bool]:
         return bool(found) and all(found)
 
     return fits
+
+
+def period(values: Sequence[object]) -> str | None:
+    """As what the converter `period` reads all of these; None where it reads none so."""
+    texts = [str(value) for value in values]
+    wanted = ("any", "month", "quarter", "year") if texts else ()
+    return next((one for one in wanted if all(read(text, one) for text in texts)), None)
+
+
+def notation(values: Sequence[object]) -> tuple[str, bool] | None:
+    """In which notation numbers are written, and whether another would read them too, otherwise; None for none."""
+    texts = [str(value) for value in values if isinstance(value, str)]
+    fits = [name for name, pattern in _NOTATIONS.items() if all(pattern.fullmatch(text) for text in texts)]
+    doubtful = len(fits) > 1 and any("." in text or "," in text for text in texts)
+    return (fits[0], doubtful) if fits else None
 
 
 is_number = _all(r"[^\s|]{3,40}-[0-9]{6}-[0-9]{3,7}")

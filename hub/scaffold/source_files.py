@@ -181,7 +181,7 @@ def files_section(name: str, mapping: str, media: str, *, agency_name: str = "")
         [
             f"  {name}:",
             "    adapter: files  # a drop folder: each file is taken when it is complete, then moved to done/",
-            *_people(agency_name),
+            *people(agency_name),
             "    every_s: 60  # from the end of one look to the start of the next",
             f"    mappings: [{mapping}]",
             f"    samples: samples/{name}-*.{media}  # the recorded sample, without the people in it",
@@ -198,13 +198,13 @@ def rest_section(name: str, mapping: str, url: str, sample: Sample, guesses: Gue
     """A JSON address."""
     base, path = split_url(url)
     rows: dict[str, Any] = {"at": sample.place.spec.within} if sample.place.spec.within else {}
-    changed = _changed(guesses)
+    changed = changed_at(guesses)
     rows |= changed
     return "\n".join(
         [
             f"  {name}:",
             "    adapter: rest  # an address that answers JSON",
-            *_people(agency_name),
+            *people(agency_name),
             "    every_s: 60  # from the end of one poll to the start of the next",
             f"    mappings: [{mapping}]",
             f"    samples: samples/{name}-*.json  # the recorded sample, without the people in it",
@@ -243,9 +243,10 @@ def soap_section(
     rows += [f"        within: {scalar(spec.within)}"] if spec.within else []
     rows.append(f"        each: {scalar(spec.each)}")
     rows += [f"        beside: {flow(spec.beside)}"] if spec.beside else []
-    changed = _changed(guesses)
+    changed = changed_at(guesses)
     rows += [f"        {key}: {flow(value)}" for key, value in changed.items()]
-    settings = [f"      {key}: {flow(service[key])}" for key in ("wsdl", "operation") if key in service]
+    written = ("wsdl", "import_hosts", "operation", "service", "port", "endpoint")
+    settings = [f"      {key}: {flow(service[key])}" for key in written if key in service]
     settings += [f"      {key}: {scalar(service[key])}" for key in ("username", "password") if key in service]
     if service.get("arguments"):
         settings.append(f"      arguments: {flow(service['arguments'])}  # sent with each call")
@@ -257,7 +258,7 @@ def soap_section(
         [
             f"  {name}:",
             "    adapter: soap  # an operation of a WSDL",
-            *_people(agency_name),
+            *people(agency_name),
             "    every_s: 60  # from the end of one poll to the start of the next",
             f"    mappings: [{mapping}]",
             f"    samples: samples/{name}-*.xml  # the recorded answer, without the people in it",
@@ -282,11 +283,11 @@ def split_url(url: str) -> tuple[str, str]:
     return f"{scheme}://{host}", f"/{path}" if slash else "/"
 
 
-def _people(agency_name: str) -> list[str]:
+def people(agency_name: str) -> list[str]:
     return [f"    agency_name: {scalar(agency_name)}"] if agency_name else []
 
 
-def _changed(guesses: Guesses) -> dict[str, Any]:
+def changed_at(guesses: Guesses) -> dict[str, Any]:
     """How a source tells when a row changed, where the mapping found it."""
     for one in guesses.fields:
         if one.field == "changed_at" and "path" in one.spec:

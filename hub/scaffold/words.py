@@ -34,6 +34,19 @@ _CHANNEL: Mapping[str, tuple[str, ...]] = {
     "online": ("2", "trực tuyến", "qua mạng", "online", "internet", "DVC", "cổng dịch vụ công"),
     "post": ("3", "bưu chính", "bưu điện", "bưu chính công ích", "BCCI", "post", "VNPost"),
 }
+_PRIORITY: Mapping[str, tuple[str, ...]] = {
+    "normal": ("0", "thường", "bình thường"),
+    "urgent": ("1", "khẩn"),
+    "very-urgent": ("2", "thượng khẩn"),
+    "express": ("3", "hỏa tốc", "hoả tốc"),
+    "express-at-hour": ("4", "hỏa tốc hẹn giờ"),
+}
+"""The numbers are those of edXML."""
+_MEDIUM: Mapping[str, tuple[str, ...]] = {
+    "electronic": ("điện tử", "văn bản điện tử", "bản điện tử"),
+    "parallel": ("điện tử và giấy", "điện tử + giấy", "song song", "giấy và điện tử"),
+    "paper": ("giấy", "văn bản giấy", "bản giấy"),
+}
 
 
 def _known(words: Mapping[int, tuple[str, ...]] | Mapping[str, tuple[str, ...]]) -> dict[str, int | str]:
@@ -49,6 +62,8 @@ WORDS: Mapping[str, Mapping[str, int | str]] = {
     },
     "applicant_kind": {**{fold(label(kind).vi): kind.value for kind in ApplicantKind}, **_known(_APPLICANT)},
     "channel": {**{fold(label(channel).vi): channel.value for channel in Channel}, **_known(_CHANNEL)},
+    "priority": _known(_PRIORITY),
+    "medium": _known(_MEDIUM),
 }
 """By field: the code that a folded word most likely means."""
 

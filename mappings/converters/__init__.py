@@ -1,6 +1,6 @@
 """The registry of converters: what a field of a mapping can say about its value, applied from left to right as written.
 
-To add one: a module with a `Converter`, a line here, a section in docs/mapping.md (a test walks this list).
+To add one: a module with a `Converter` and its `manual` for docs/mapping-reference.md, a line here (a test walks them).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mappings.converters import (
     function,
     match,
     number,
+    period,
     procedure,
     replace,
     split,
@@ -44,6 +45,7 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             replace.CONVERTER,
             decimal_text.CONVERTER,
             working_days.CONVERTER,
+            period.CONVERTER,
             function.CONVERTER,
         )
     }

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
+from mappings.manual import Entry
 from mappings.notation import Marked, Problems
 from mappings.refusal import RefusalError
 from mappings.target import Target
@@ -65,12 +67,18 @@ class Setting:
     tables: Mapping[str, Mapping[str, Marked]]
     used: set[str]
     """Names of the tables that some field uses."""
-    time_field: str | None
+    day_field: str
+    """The field as of whose day registers and dated tables are asked, where the mapping names no other."""
     problems: Problems
     place: Callable[[str, int, str], Beside | None] | None = None
     """Compiles another path of the row (path, line, what it is for); None where there is no row."""
     requires: set[str] = attribute(default_factory=set)
     """Registers without which the mapping cannot do its work: `procedures`."""
+
+    def tells_day(self, field: str) -> bool:
+        """Whether a field of the record says a day: a time does, and so does what its kind names for it, a period."""
+        known = self.fields.get(field)
+        return known is not None and (known.holds is datetime or field == self.day_field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,8 @@ class Converter:
     name: str
     summary: str
     build: Callable[[Marked, Setting], Compiled | None]
+    manual: Entry | None = None
+    """What docs/mapping-reference.md says of it; a test fails for one that has none."""
 
 
 def text_in(value: Any) -> str:

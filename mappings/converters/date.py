@@ -20,12 +20,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mappings.converters.converter import Compiled, Converter, Scope, Setting
 from mappings.converters.date_format import FormatError, Parse, parser, renderer
+from mappings.manual import NEEDED, Entry, Option, Tried
 from mappings.notation import Keys, Marked
 from mappings.refusal import RefusalError
 from schemas.local_time import LOCAL
 
 YEARS = range(1900, 2200)
 """Years that a record takes; what legacy systems hold outside of them means "no date" (0001-01-01, 9999-12-31)."""
+
+
+_OUTSIDE = (
+    f"is outside the years {YEARS.start}-{YEARS.stop - 1}; what means 'no date' belongs under `none` in the mapping"
+)
 
 
 def build(options: Marked, setting: Setting) -> Compiled | None:
@@ -75,7 +81,7 @@ def _reader(parsers: list[Parse], none: frozenset[str], formats: list[str]) -> A
     def convert(value: Any, scope: Scope) -> datetime | None:
         if type(value) is not str:
             if type(value) not in (int, float):
-                raise RefusalError("is no date")
+                raise RefusalError(f"is no date written as {wanted}")
             value = str(value)
         if value in none:
             return None
@@ -86,17 +92,66 @@ def _reader(parsers: list[Parse], none: frozenset[str], formats: list[str]) -> A
                     continue
                 if at.tzinfo is not UTC:
                     at = at.astimezone(UTC)
-            except (ValueError, OverflowError) as error:
+            except OverflowError:  # such as 0001-01-01, which in UTC is in no year
+                raise RefusalError(_OUTSIDE) from None
+            except ValueError as error:
                 raise RefusalError(f"is no date of the calendar: {error}") from None
             if not first <= at.year < stop:
-                raise RefusalError(
-                    f"is outside the years {YEARS.start}-{YEARS.stop - 1}; "
-                    "what means 'no date' belongs under `none` in the mapping"
-                )
+                raise RefusalError(_OUTSIDE)
             return at
         raise RefusalError(f"is no date written as {wanted}")
 
     return convert
 
 
-CONVERTER = Converter("date", "a time by the way it is written", build)
+MANUAL = Entry(
+    (
+        Tried("date: dd/MM/yyyy HH:mm:ss", "20/03/2017 08:05:00", "2017-03-20T01:05:00Z", field="at"),
+        Tried("date: [dd/MM/yyyy HH:mm, dd/MM/yyyy]", "20/03/2017", "2017-03-19T17:00:00Z", field="at"),
+        Tried('date: "d/M/yyyy[ H:mm[:ss]]"', "5/3/2017 8:05", "2017-03-05T01:05:00Z", field="at"),
+        Tried("date: yyyyMMddHHmmss", "20170320080500", "2017-03-20T01:05:00Z", field="at"),
+        Tried(
+            "date: yyyy-MM-dd'T'HH:mm:ss.SSSZ",
+            "2017-03-20T08:05:00.250+0700",
+            "2017-03-20T01:05:00.250000Z",
+            field="at",
+        ),
+        Tried("date: yyyy/MM/dd HH:mm:ssXXX", "2017/03/20 08:05:00+07:00", "2017-03-20T01:05:00Z", field="at"),
+        Tried("date: iso", "2017-03-20T08:05:00.1234567", "2017-03-20T01:05:00.123456Z", field="at"),
+        Tried("date: /Date(ms)/", "/Date(1520000000000)/", "2018-03-02T14:13:20Z", field="at"),
+        Tried("date: epoch-ms", 1520000000000, "2018-03-02T14:13:20Z", field="at"),
+        Tried("date: excel", "42814.5", "2017-03-20T05:00:00Z", field="at"),
+        Tried("date: {format: iso, zone: UTC}", "2017-03-20T01:05:00", "2017-03-20T01:05:00Z", field="at"),
+        Tried('date: {format: dd/MM/yyyy, none: ["01/01/0001"]}', "01/01/0001", field="due_at", kind="dossier.v1"),
+        Tried(
+            "date: dd/MM/yyyy",
+            "31/02/2017",
+            field="at",
+            refused="is no date of the calendar: day is out of range for month",
+        ),
+        Tried("date: [dd/MM/yyyy, iso]", "March 20", field="at", refused="is no date written as dd/MM/yyyy or iso"),
+        Tried(
+            "date: dd/MM/yyyy",
+            "01/01/0001",
+            field="at",
+            refused="is outside the years 1900-2199; what means 'no date' belongs under `none` in the mapping",
+        ),
+        Tried("date: yyyyMMddHHmmss", "2017-03-20T01:05:00Z", "20170320080500", field="at", writing=True),
+    ),
+    (
+        Option("format", "a way of writing, or several", NEEDED, "the first that fits; when writing there is one"),
+        Option("zone", "a name like `UTC`", "`Asia/Ho_Chi_Minh`", "where the text names no zone; when writing, always"),
+        Option("none", "texts", "none", "what the other side writes for no date; when reading"),
+    ),
+    short="`date: iso` is `date: {format: iso}`",
+    refuses=("reject: another way of writing, a day that the calendar does not have, a year outside 1900-2199",),
+    notes=(
+        "`yyyy` year, `MM` month, `dd` day, `HH` hour, `mm` minute, `ss` second, `SSS` milliseconds; one letter alone "
+        "(`d`, `M`, `H`, `m`, `s`) has one or two digits, when reading. `Z` is `+0700`, `XXX` is `+07:00`; both read "
+        "`Z`. Text in 'quotes' and other signs stand for themselves; what is in brackets may be absent.",
+        "By name: `iso` (ISO 8601), `/Date(ms)/` (old .NET and JSON), `epoch-ms` (the bare number), `excel` (a "
+        "spreadsheet's days since 1900 with their fraction; when reading).",
+    ),
+)
+
+CONVERTER = Converter("date", "a time by the way it is written", build, MANUAL)

@@ -16,6 +16,7 @@ from math import isfinite
 from typing import Any
 
 from mappings.converters.converter import Compiled, Converter, Scope, Setting, text_in
+from mappings.manual import NEEDED, Entry, Option, Tried
 from mappings.notation import Keys, Marked
 from mappings.refusal import RefusalError
 
@@ -65,4 +66,26 @@ def _written(value: Any) -> str:
     return text_in(value)
 
 
-CONVERTER = Converter("number", "a decimal number in Vietnamese or English notation", build)
+MANUAL = Entry(
+    (
+        Tried("number: vi", "1.234.567,50", "1234567.5"),
+        Tried("number: en", "1,234.50", "1234.5"),
+        Tried("number: {notation: vi, decimals: 0}", "4,0", "4"),
+        Tried("number: {notation: vi, decimals: 1}", "4,25", refused="has 2 digits after the ',', at most 1 are taken"),
+        Tried("number: vi", "1,234.50", refused="is no number written like 1.234,56"),
+        Tried("number: vi", "1" * 31, refused="has more than 30 digits"),
+        Tried("number: vi", 1234.5, "1234.5"),
+    ),
+    (
+        Option("notation", "`vi`, `en`", NEEDED, "whose signs they are: 1.234,56 or 1,234.56"),
+        Option("decimals", "a number", "no limit", "digits after the point at most, 0 for a whole number"),
+    ),
+    short="`number: vi` is `number: {notation: vi}`",
+    refuses=("reject: another way of writing, too many decimals, more than 30 digits",),
+    notes=(
+        "What comes out is text: digits, a dot, no needless zeros. Groups have three digits each, by the notation's "
+        "own sign or a blank. A JSON number is taken as it is.",
+    ),
+)
+
+CONVERTER = Converter("number", "a decimal number in Vietnamese or English notation", build, MANUAL)

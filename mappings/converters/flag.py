@@ -12,6 +12,7 @@ from typing import Any
 from unicodedata import normalize
 
 from mappings.converters.converter import Compiled, Converter, Scope, Setting, text_in
+from mappings.manual import Entry, Option, Tried
 from mappings.notation import Keys, Marked
 from mappings.refusal import RefusalError
 
@@ -57,5 +58,41 @@ def build_present(options: Marked, setting: Setting) -> Compiled | None:
     return Compiled(convert, "flag" if there is absent is None else "code", sees_none=True)
 
 
-BOOL = Converter("bool", "true or false by words", build_bool)
-PRESENT = Converter("present", "whether there is a value", build_present)
+BOOL_MANUAL = Entry(
+    (
+        Tried("bool: {}", "1", True, field="content", writing=True),
+        Tried("bool: {true: [có, x], false: [không]}", "KHÔNG", False, field="content", writing=True),
+        Tried(
+            "bool: {true: [có, x], false: [không]}",
+            "?",
+            field="content",
+            writing=True,
+            verdict="park",
+            refused="is none of the words có, x, không",
+        ),
+    ),
+    (
+        Option("true", "texts", "`true`, `1`", "the words for true"),
+        Option("false", "texts", "`false`, `0`", "the words for false"),
+    ),
+    refuses=("park: any other word",),
+    notes=("Capitals do not matter; true and false of JSON are taken as they are.",),
+)
+
+BOOL = Converter("bool", "true or false by words", build_bool, BOOL_MANUAL)
+PRESENT_MANUAL = Entry(
+    (
+        Tried("present: {}", "Một cửa", True, field="unit", writing=True),
+        Tried("present: {}", None, False, field="unit", writing=True),
+        Tried('present: {there: "1", absent: "0"}', None, "0", field="unit", writing=True),
+        Tried("present: {there: 9, absent: 4}, table: status", None, 4, field="status", tables="status: {9: 9, 4: 4}"),
+    ),
+    (
+        Option("there", "a value", "`true`", "what it becomes where there is a value"),
+        Option("absent", "a value", "`false`", "what it becomes where there is none"),
+    ),
+    short="`present: true` is `present: {}`",
+    refuses=("nothing",),
+)
+
+PRESENT = Converter("present", "whether there is a value", build_present, PRESENT_MANUAL)

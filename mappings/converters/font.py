@@ -19,6 +19,7 @@ from typing import Any
 from unicodedata import normalize
 
 from mappings.converters.converter import Compiled, Converter, Scope, Setting, text_in
+from mappings.manual import NEEDED, Entry, Option, Tried
 from mappings.notation import Keys, Marked
 
 TONES = ("", "\u0300", "\u0309", "\u0303", "\u0301", "\u0323")
@@ -99,4 +100,22 @@ def build(options: Marked, setting: Setting) -> Compiled | None:
     return Compiled(convert, "text")
 
 
-CONVERTER = Converter("font", "Vietnamese text in the codes of an old 8-bit font (TCVN3, VNI) to Unicode", build)
+MANUAL = Entry(
+    (
+        Tried("font: tcvn3", "NguyÔn V¨n B×nh", "Nguyễn Văn Bình"),
+        Tried("font: {name: tcvn3, capitals: true}", "Hå s¬", "HỒ SƠ"),
+        Tried("font: vni", "Hoà sô ñaõ nhaän", "Hồ sơ đã nhận"),
+        Tried("font: vni", "Hồ sơ đã nhận", "Hồ sơ đã nhận"),
+    ),
+    (
+        Option("name", "`tcvn3`, `vni`", NEEDED, "whose codes they are: .VnTime and .VnArial, or VNI for Windows"),
+        Option("capitals", "`true`, `false`", "`false`", "fonts that end in H draw every letter as a capital"),
+    ),
+    short="`font: vni` is `font: {name: vni}`",
+    refuses=("nothing that is text",),
+    notes=("A text that has letters of Unicode already stays as it is: systems that were converted once hold both.",),
+)
+
+CONVERTER = Converter(
+    "font", "Vietnamese text in the codes of an old 8-bit font (TCVN3, VNI) to Unicode", build, MANUAL
+)

@@ -20,6 +20,7 @@ from typing import Any
 from unicodedata import normalize
 
 from mappings.converters.converter import Compiled, Converter, Scope, Setting
+from mappings.manual import Entry, Tried
 from mappings.notation import Marked
 from mappings.refusal import RefusalError
 
@@ -90,4 +91,29 @@ def _checked(given: Any, name: str, setting: Setting) -> Any:
     return given
 
 
-CONVERTER = Converter("function", "a Python function, the last resort", build)
+_EXAMPLE = """def tidy(value, scope):
+    if value.isdigit():
+        raise ValueError("no name")
+    return value.title()
+"""
+
+MANUAL = Entry(
+    (
+        Tried('function: "example_names:tidy"', "  lê thị MAI", "Lê Thị Mai", files={"example_names.py": _EXAMPLE}),
+        Tried(
+            'function: "example_names:tidy"',
+            "7",
+            verdict="park",
+            files={"example_names.py": _EXAMPLE},
+            refused="makes the function example_names:tidy fail: ValueError: no name",
+        ),
+    ),
+    refuses=("park: whatever the function raises, and what the field cannot hold",),
+    notes=(
+        "`module:name`, imported when the mapping is read and called with (value, scope); it has to be pure and "
+        "safe in several threads. `scope.values` has the fields that are known by now, `scope.agencies` the "
+        "register. None is no value. In the examples `example_names.py` is the file below.",
+    ),
+)
+
+CONVERTER = Converter("function", "a Python function, the last resort", build, MANUAL)

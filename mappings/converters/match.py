@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from mappings.converters.converter import Compiled, Converter, Setting, text_in
+from mappings.manual import NEEDED, Entry, Option, Tried
 from mappings.notation import Keys, Marked, Problems, nearest
 from mappings.refusal import RefusalError
 
@@ -66,4 +67,22 @@ def compile_part(options: Marked, what: str, problems: Problems) -> Part | None:
     return part
 
 
-CONVERTER = Converter("match", "a part of a text by a regular expression", build)
+MANUAL = Entry(
+    (
+        Tried('match: "(.+)-[0-9]{6}-[0-9]+"', "000.00.14.H20-200703-0002", "000.00.14.H20"),
+        Tried('match: {pattern: "(?P<so>[0-9]+)/(?P<nam>[0-9]{4})", take: nam}', "12/2017", "2017"),
+        Tried('match: {pattern: "([0-9]+)/([0-9]+)", take: 2}', "12/2017", "2017"),
+        Tried('match: "[0-9]+"', "12a", refused="does not look like [0-9]+"),
+        Tried('match: {pattern: "([0-9]+)/.*", otherwise: keep}', "12", "12"),
+        Tried('match: {pattern: "([0-9]+)/.*", otherwise: none}', "12", field="unit"),
+    ),
+    (
+        Option("pattern", "a regular expression", NEEDED, "has to match the whole text"),
+        Option("take", "the name or number of a group", "the first, or all that matches", "which part"),
+        Option("otherwise", "`refuse`, `keep`, `none`", "`refuse`", "where it does not match"),
+    ),
+    short='`match: "…"` is `match: {pattern: "…"}`',
+    refuses=("reject: a text that the pattern does not match",),
+)
+
+CONVERTER = Converter("match", "a part of a text by a regular expression", build, MANUAL)

@@ -13,6 +13,7 @@ from typing import Any
 from unicodedata import normalize
 
 from mappings.converters.converter import Compiled, Converter, Scope, Setting, text_in
+from mappings.manual import Entry, Tried
 from mappings.notation import Marked, text_of
 
 _MEND = 'write replace: [["–", "-"], ["Q.", "Quận "]]'
@@ -47,4 +48,17 @@ def build(options: Marked, setting: Setting) -> Compiled | None:
     return Compiled(convert, "text")
 
 
-CONVERTER = Converter("replace", "literal pieces of a text by others", build)
+MANUAL = Entry(
+    (
+        Tried('replace: [["P.", "Phòng "], ["–", "-"]]', "P.Một cửa – H59", "Phòng Một cửa - H59"),
+        Tried('replace: [["a", "b"], ["b", "c"]]', "ab", "bc"),
+        Tried('replace: [["không có", ""]]', "không có", field="unit"),
+    ),
+    refuses=("nothing that is text",),
+    notes=(
+        "Pairs of literal texts, all in one go, from left to right; of two that fit at one place the first counts, "
+        "and what was put in is not looked at again.",
+    ),
+)
+
+CONVERTER = Converter("replace", "literal pieces of a text by others", build, MANUAL)

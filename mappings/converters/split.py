@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from mappings.converters.converter import Compiled, Converter, Scope, Setting, text_in
+from mappings.manual import NEEDED, Entry, Option, Tried
 from mappings.notation import Keys, Marked
 from mappings.refusal import RefusalError
 
@@ -46,4 +47,22 @@ def build(options: Marked, setting: Setting) -> Compiled | None:
     return Compiled(convert, "text")
 
 
-CONVERTER = Converter("split", "one part of a text that a sign divides", build)
+MANUAL = Entry(
+    (
+        Tried('split: {by: ",", take: 1}', "Lê Thị Mai, 12 Lê Lợi", "Lê Thị Mai"),
+        Tried('split: {by: ",", take: -1}', "Lê Thị Mai, 12 Lê Lợi", "12 Lê Lợi"),
+        Tried('split: {by: ",", take: 2}', "Lê Thị Mai", refused="has 1 parts by ',', part 2 is wanted"),
+        Tried('split: {by: ",", take: 2, otherwise: keep}', "Lê Thị Mai", "Lê Thị Mai"),
+        Tried('split: {by: ",", take: 2, otherwise: none}', "Lê Thị Mai", field="unit"),
+        Tried('split: {by: ",", take: 2}', "Lê Thị Mai, ", field="unit"),
+    ),
+    (
+        Option("by", "text", NEEDED, "the sign between the parts"),
+        Option("take", "a number, not 0", NEEDED, "which part: 1 is the first, -1 the last"),
+        Option("otherwise", "`refuse`, `keep`, `none`", "`refuse`", "where there is no such part"),
+    ),
+    refuses=("reject: a text without such a part",),
+    notes=("Parts are trimmed; one that is there and empty is no value.",),
+)
+
+CONVERTER = Converter("split", "one part of a text that a sign divides", build, MANUAL)

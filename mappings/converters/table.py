@@ -6,7 +6,7 @@
     table: {name: releasing, else: 1}              everything that the table does not name
     table: {name: status, on: received_at}         a table with days of validity, as of another time of the record
 
-Where a word has days of validity, it is asked as of the time of receipt, or the time of the event; see `code_table`.
+Where a word has days of validity, it is asked as of the record's own day, as `agency` is; see `code_table`.
 
 Inbound, words match after trimming and NFC. Outbound, the words are the codes of the record's field; a table that lacks
 one of them, and has no `else`, is refused when it is compiled, not when the first such record is due.
@@ -24,9 +24,11 @@ from unicodedata import normalize
 
 from mappings.code_table import Words
 from mappings.converters.converter import Compiled, Convert, Converter, Scope, Setting, text_in
+from mappings.manual import NEEDED, Entry, Option, Tried
 from mappings.notation import Keys, Marked, Problems, nearest
 from mappings.refusal import MootError, RefusalError
 from schemas.local_time import local_date
+from schemas.period import last_day
 from schemas.spelling import near
 
 _SEARCHED = 300
@@ -37,8 +39,7 @@ _DIGITS = re.compile(r"-?[0-9]{1,18}")
 def build(options: Marked, setting: Setting) -> Compiled | None:
     problems = setting.problems
     unknown, other = "park", None
-    usual = "received_at" if "received_at" in setting.fields else setting.time_field or ""
-    on = usual
+    usual = on = setting.day_field
     if isinstance(options.value, dict):
         keys = Keys(options, "table", problems)
         keys.need("name", "write table: {name: …}")
@@ -61,7 +62,7 @@ def build(options: Marked, setting: Setting) -> Compiled | None:
         word: [(first, last, _value(code, setting, table)) for first, last, code in found]
         for word, found in spans.items()
     }
-    if (dated or on != usual) and (on not in setting.fields or setting.fields[on].holds is not datetime):
+    if (dated or on != usual) and not setting.tells_day(on):
         times = [field for field, target in setting.fields.items() if target.holds is datetime]
         problems.add("table", options.line, f"table: {on!r} is no time of the record", nearest(on, times))
         return None
@@ -115,7 +116,7 @@ def _on_day(spans: Sequence[tuple[date, date, Any]] | None, scope: Scope, on: st
     at = scope.values.get(on)
     if at is None:
         raise MootError(f"cannot be looked up without {on}")
-    day = local_date(at)
+    day = local_date(at) if isinstance(at, datetime) else last_day(at)
     return next((value for first, last, value in spans if first <= day <= last), _MISSING), day
 
 
@@ -176,4 +177,72 @@ def words(table: Marked, name: str, problems: Problems) -> dict[str, Marked]:
     return found
 
 
-CONVERTER = Converter("table", "a code by a table of the mapping", build)
+_EXAMPLE = "status: {Nhận: 2, Đang xử lý: 4, Xong: 9}"
+
+MANUAL = Entry(
+    (
+        Tried("table: status", "Đang xử lý", 4, field="status", tables=_EXAMPLE),
+        Tried(
+            "table: status",
+            "dang xu li",
+            field="status",
+            tables=_EXAMPLE,
+            verdict="park",
+            refused="is not in the table 'status'; near: 'Đang xử lý'",
+        ),
+        Tried(
+            "table: {name: status, unknown: reject}",
+            "xong",
+            field="status",
+            tables=_EXAMPLE,
+            refused="is not in the table 'status'; near: 'Xong'",
+        ),
+        Tried("table: {name: room, unknown: keep}", "P3", "P3", field="unit", tables="room: {P1: Một cửa}"),
+        Tried("table: {name: room, unknown: none}", "P3", field="unit", tables="room: {P1: Một cửa}"),
+        Tried("table: {name: status, else: 4}", "Chờ", 4, field="status", tables=_EXAMPLE),
+        Tried(
+            "table: {name: status, on: at}",
+            "Chờ",
+            6,
+            field="status",
+            tables="status: status.csv",
+            files={"status.csv": "word,code,from,until\nChờ,5,,2016-12-31\nChờ,6,2017-01-01,\n"},
+        ),
+        Tried(
+            "table: status",
+            "Chờ",
+            field="status",
+            tables="status: status.csv",
+            verdict="park",
+            files={"status.csv": "word,code,from,until\nChờ,5,,2016-12-31\n"},
+            refused="is in the table 'status', but not on 2017-03-20",
+        ),
+        Tried("table: {name: state, else: '1'}", 9, "2", field="status", writing=True, tables="state: {9: '2'}"),
+    ),
+    (
+        Option("name", "a table of `tables`", NEEDED, "which table"),
+        Option(
+            "unknown",
+            "`park`, `reject`, `keep`, `none`",
+            "`park`",
+            "what an unknown word does: the table has to grow, the sender is at fault, it is taken as it is, "
+            "it is no value",
+        ),
+        Option("else", "a code", "none", "the code of every word that the table does not have"),
+        Option(
+            "on",
+            "a time of the record",
+            "the receipt, or the time of the event",
+            "the day on which a word with days of validity is asked",
+        ),
+    ),
+    short="`table: status` is `table: {name: status}`",
+    refuses=("park (or as `unknown` says): a word that the table does not have, or not on that day",),
+    notes=(
+        "Words match as they stand, composed and trimmed. Codes are those of the record's field; one that it does "
+        "not have is a problem of the mapping. When writing, a table names every code of the field or has an "
+        "`else`.",
+    ),
+)
+
+CONVERTER = Converter("table", "a code by a table of the mapping", build, MANUAL)

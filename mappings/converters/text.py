@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from mappings.converters.converter import Compiled, Converter, Scope, Setting, text_in
+from mappings.manual import Entry, Option, Tried
 from mappings.notation import Keys, Marked
 from mappings.refusal import RefusalError
 
@@ -43,4 +44,25 @@ def build(options: Marked, setting: Setting) -> Compiled | None:
     return Compiled(convert, "text")
 
 
-CONVERTER = Converter("text", "text, shortened, cased or with blanks removed", build)
+MANUAL = Entry(
+    (
+        Tried("text: {}", 12, "12"),
+        Tried('text: {remove: " ."}', "000. 00.05 H59", "0000005H59"),
+        Tried("text: {squeeze: true}", "một  cửa\nhuyện", "một cửa huyện"),
+        Tried("text: {case: upper}", "h59.đ", "H59.Đ"),
+        Tried("text: {max: 7}", "Trà Vinh", refused="has 8 characters, at most 7 are taken"),
+        Tried("text: {max: 7, over: cut}", "Trà Vinh", "Trà Vin"),
+        Tried("text: {}", 1.5, refused="is a number with a fraction, or too large to be exact; text is expected"),
+    ),
+    (
+        Option("remove", "text", "nothing", "every one of these characters goes"),
+        Option("squeeze", "`true`, `false`", "`false`", "runs of blanks and line ends become one blank"),
+        Option("case", "`upper`, `lower`, `keep`", "`keep`", "capitals, or none"),
+        Option("max", "a number from 1", "no limit", "characters at most"),
+        Option("over", "`refuse`, `cut`", "`refuse`", "what happens to a longer text"),
+    ),
+    refuses=("reject: a text longer than `max`; true, false, and a number with a fraction",),
+    notes=("Trimming and composing (NFC) happen to every text unasked; a text that is then empty is no value.",),
+)
+
+CONVERTER = Converter("text", "text, shortened, cased or with blanks removed", build, MANUAL)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mappings.converters.converter import Compiled, Converter, Scope, Setting
+from mappings.manual import Entry, Option, Tried
 from mappings.notation import Keys, Marked
 from mappings.refusal import RefusalError
 from schemas.calendar import LOCAL, WorkingCalendar
@@ -69,7 +70,7 @@ def _days(number: Any, path: str) -> int:
     text = str(number) if type(number) is int else number
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= len(str(MOST)):
         return int(text)
-    raise RefusalError(f"needs a number of working days from 0 to {MOST} at {path}", found=number)
+    raise RefusalError(f"is no number of working days, from 0 to {MOST}", found=number, path=path)
 
 
 def _moved(value: Any, days: int, *, back: bool = False) -> datetime:
@@ -85,4 +86,52 @@ def _moved(value: Any, days: int, *, back: bool = False) -> datetime:
         raise RefusalError(f"cannot be counted from: {error}") from None
 
 
-CONVERTER = Converter("working_days", "a time so many working days later or earlier", build)
+MANUAL = Entry(
+    (
+        Tried(
+            "date: dd/MM/yyyy HH:mm, working_days: {add: 5}",
+            "20/03/2017 09:00",
+            "2017-03-27T02:00:00Z",
+            field="due_at",
+            kind="dossier.v1",
+        ),
+        Tried(
+            "date: dd/MM/yyyy HH:mm, working_days: {add_from: SoNgay}",
+            "20/03/2017 09:00",
+            "2017-03-22T02:00:00Z",
+            field="due_at",
+            kind="dossier.v1",
+            row={"SoNgay": "2"},
+        ),
+        Tried(
+            "date: dd/MM/yyyy HH:mm, working_days: {add_from: SoNgay}",
+            "20/03/2017 09:00",
+            field="due_at",
+            kind="dossier.v1",
+            row={"SoNgay": "hai"},
+            refused="is no number of working days, from 0 to 999",
+        ),
+        Tried(
+            "working_days: {subtract: 2}, date: dd/MM/yyyy",
+            "2017-03-20T02:00:00Z",
+            "16/03/2017",
+            field="due_at",
+            kind="dossier.v1",
+            writing=True,
+        ),
+    ),
+    (
+        Option("add", "0 to 999", "one of the three", "later, as one-stop shops count: by working hours"),
+        Option("subtract", "0 to 999", "one of the three", "earlier, at the same time of day"),
+        Option("add_from", "a place in the row", "one of the three", "later, by the number that stands there"),
+    ),
+    refuses=("reject: a number of days that is none",),
+    notes=(
+        "It takes a time: when reading, `date` stands before it, when writing, behind it. Days are those of the "
+        "national calendar: without weekends, public holidays and the days off in lieu, with the Saturdays that are "
+        "worked instead. With `add`, what is received after closing counts from the next morning. Where `add_from` "
+        "finds nothing there is no value.",
+    ),
+)
+
+CONVERTER = Converter("working_days", "a time so many working days later or earlier", build, MANUAL)

@@ -86,6 +86,13 @@ def parse(body: bytes, *, sheet: str, header: int, limit: int) -> Table:
     return Table(tuple(title for _, title in columns), lines)
 
 
+def sheets(body: bytes, *, limit: int) -> list[str]:
+    """The names of a workbook's sheets, in their order. Raises: UndecodableError for what is no workbook."""
+    if not body.startswith(SIGNS):
+        parse(body, sheet="", header=0, limit=limit)  # says what it is instead
+    return _Parts(body, limit).names
+
+
 class _Parts:
     """The parts of a workbook, found by what they say of each other."""
 
@@ -125,6 +132,10 @@ class _Parts:
             found[one.get("Id", "")] = one.get("Type", "").rpartition("/")[2], whole
         return found
 
+    @property
+    def names(self) -> list[str]:
+        return [one.get("name", "") for one in _sheets(self._read(self._workbook))]
+
     def sheet(self, wanted: str) -> tuple[str, etree._Element]:
         """The name of a sheet and what is in it; a name goes before a number."""
         root = self._read(self._workbook)
@@ -134,7 +145,7 @@ class _Parts:
                     "the workbook counts its days from 1904, so every date would be four years off — "
                     "switch off “Use 1904 date system” in Excel's options and save it again"
                 )
-        sheets = [one for sheets in _below(root, "sheets") for one in _below(sheets, "sheet")]
+        sheets = _sheets(root)
         names = [one.get("name", "") for one in sheets]
         index = 0
         if wanted in names:
@@ -155,6 +166,10 @@ class _Parts:
         if not places:
             places = [place for place in ("xl/sharedStrings.xml",) if self._has(place)]
         return [_text(one) for one in _below(self._read(places[0]), "si")] if places else []
+
+
+def _sheets(workbook: etree._Element) -> list[etree._Element]:
+    return [one for sheets in _below(workbook, "sheets") for one in _below(sheets, "sheet")]
 
 
 def _rows(root: etree._Element, shared: list[str]) -> Iterator[tuple[int, dict[int, str]]]:

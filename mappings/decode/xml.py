@@ -7,12 +7,17 @@ they cannot split a text in two.
 
 from __future__ import annotations
 
+import re
+
 from lxml import etree
 
+from mappings.decode import references
 from mappings.decode.charset import position, utf8
 from mappings.decode.source import MAX_DEPTH, MAX_PARTS
 from schemas.errors import UndecodableError
 
+_PREAMBLE = 64 * 1024
+_OPENS, _CLOSES = re.compile(rb"<[A-Za-z]"), re.compile(rb"</|/>")
 _TOO_DEEP = etree.XPath("/" + "/".join("*" * (MAX_DEPTH + 1)))
 
 
@@ -44,12 +49,24 @@ def parse_utf8(body: bytes) -> etree._Element:
         said = (error.msg or "not well-formed").split(", line ")[0]
         if "xcessive depth" in said:
             said = f"nested deeper than {MAX_DEPTH} elements"
+        if (before := _before(markup)) is not None:
+            raise UndecodableError(f"not well-formed XML: before it stands {before!r}") from None
         line, column = error.position
         line += body.count(b"\n", 0, len(body) - len(markup))
         raise UndecodableError(f"not well-formed XML: {said}, line {line}, column {column}") from None
-    if _TOO_DEEP(root):
+    if _TOO_DEEP(root) or (references.resolve(root, markup) and _TOO_DEEP(root)):
         raise UndecodableError(f"the XML is nested deeper than {MAX_DEPTH} elements")
     return root
+
+
+def _before(markup: bytes) -> str | None:
+    """The text of what an interpreter wrote before the document (PHP's warnings); None where nothing stands there."""
+    at = markup.find(b"<?xml ", 1, _PREAMBLE)
+    before = markup[: max(at, 0)]
+    # A declaration inside an element or a text is another mistake.
+    if not before or b"<![CDATA[" in before or len(_OPENS.findall(before)) != len(_CLOSES.findall(before)):
+        return None
+    return " ".join(re.sub(r"<[^>]*>", " ", before.decode("utf-8", "replace")).split())[:200] or "something else"
 
 
 def _refuse_document_type(body: bytes) -> None:

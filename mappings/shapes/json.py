@@ -18,6 +18,8 @@ from mappings.refusal import RefusalError
 from mappings.shapes.jmes import search
 from mappings.shapes.path import PathError
 
+_TOLD = 5
+"""Of several names or values so many are quoted."""
 _STEP = re.compile(r'(?:(?P<name>[^\W\d]\w*)|"(?P<quoted>[^"]+)")|\[(?P<index>[0-9]{1,6})\]')
 
 
@@ -53,11 +55,13 @@ def follow(value: Any, path: Sequence[str | int]) -> Any:
             return None
         if isinstance(step, str):
             if not isinstance(value, dict):
-                raise RefusalError(f"{kind(value)} where an object with {step!r} was expected", verdict="park")
+                said = f"{kind(value)} where an object with {step!r} was expected"
+                raise RefusalError(said, verdict="park", found=outline(value))
             value = value.get(step)
         else:
             if not isinstance(value, list):
-                raise RefusalError(f"{kind(value)} where a list was expected", verdict="park")
+                said = f"{kind(value)} where a list was expected"
+                raise RefusalError(said, verdict="park", found=outline(value))
             value = value[step] if step < len(value) else None
     return value
 
@@ -71,6 +75,15 @@ def kind(value: Any) -> str:
 def written(value: Any) -> str:
     """A JSON value as an error quotes it: text bare, anything else as canonical JSON."""
     return value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def outline(value: Any) -> str:
+    """As `written`; of an object, or a list of such, the names alone, since what is in them may be somebody's."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: …' for name in sorted(value)[:_TOLD])}}}"
+    if isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+        return f"[{', '.join(map(outline, value[:_TOLD]))}]"
+    return written(value)
 
 
 class JsonShape:
@@ -144,5 +157,5 @@ class JsonShape:
 
 def _scalar(value: Any) -> Any:
     if isinstance(value, dict | list):
-        raise RefusalError(f"is {kind(value)}, one value is expected", verdict="park")
+        raise RefusalError(f"is {kind(value)}, one value is expected", verdict="park", found=outline(value))
     return value

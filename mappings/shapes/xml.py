@@ -24,6 +24,11 @@ View: TypeAlias = dict[str, Any]
 stands there where that is several times; the row itself under "" (no element has that name). Texts, since the garbage
 collector has to look at elements that are kept."""
 
+_SORTED = 500
+"""The most attributes of an element, and namespaces of a row, that are brought into one order."""
+_TOLD = 5
+"""Of several values so many are quoted."""
+
 _NAME = r"[^\W\d][\w.-]*"
 _SIMPLE = re.compile(rf"(?:\.|{_NAME}(?:/{_NAME})*)?(?:/?@(?P<attribute>{_NAME}))?")
 
@@ -99,14 +104,21 @@ class XmlShape:
                 # In the row itself anything may stand beside; further in, another name is a changed shape.
                 if depth and len(below) != sum(map(len, level)):
                     odd = next(child for element in level for child in element if local(child) != name)
-                    raise RefusalError(f"holds <{local(odd)}>, only <{name}> is expected", verdict="park", path=path)
+                    said = f"holds <{local(odd)}>, only <{name}> is expected"
+                    raise RefusalError(said, verdict="park", path=path, found=told(odd))
                 level = below
             return level
 
         return rows
 
     def canonical(self, row: Element) -> bytes:
-        return etree.tostring(row, method="c14n", with_tail=False)
+        # It sorts names in a list, so that a million of them would take it a day.
+        if len(row.nsmap) <= _SORTED and all(len(element.attrib) <= _SORTED for element in row.iter()):
+            try:
+                return etree.tostring(row, method="c14n", with_tail=False)
+            except etree.C14NError:
+                pass  # names of namespaces that are no whole address, which old systems do have: xmlns="motcua"
+        return etree.tostring(row, encoding="UTF-8", with_tail=False)
 
     def only(self, view: View, outer: Collection[str], inner: str, part: Element) -> Element:
         row: Element = view[""]
@@ -142,8 +154,21 @@ def _shell(element: Element) -> Element:
 
 def _text(element: Element) -> str | None:
     if len(element):
-        raise RefusalError(f"holds <{local(element[0])}>, not text", verdict="park")
+        raise RefusalError(f"holds <{local(element[0])}>, not text", verdict="park", found=told(element))
     return element.text
+
+
+def told(found: Any) -> str:
+    """What was found, as an error quotes it: a text bare, several one after the other, of an element with others in it
+    their names alone, since what is in them may be somebody's."""
+    if isinstance(found, list):
+        return "; ".join(told(one) for one in found[:_TOLD])
+    if not isinstance(found, etree._Element):
+        return str(found)
+    if not len(found):
+        return (found.text or "").strip()
+    name, inside = local(found), dict.fromkeys(local(child) for child in found)
+    return f"<{name}>{''.join(f'<{one}/>' for one in list(inside)[:_TOLD])}</{name}>"
 
 
 def _child(name: str) -> Callable[[View], Any]:
@@ -152,7 +177,8 @@ def _child(name: str) -> Callable[[View], Any]:
         if value is None or type(value) is str:
             return value
         if type(value) is int:
-            raise RefusalError(f"stands {value} times in the row, so its value is not certain")
+            several = told([child for child in view[""] if local(child) == name])
+            raise RefusalError(f"stands {value} times in the row, so its value is not certain", found=several)
         return _text(value)
 
     return get
@@ -166,7 +192,9 @@ def _descendant(names: tuple[str, ...], attribute: str) -> Callable[[View], Any]
             if not found:
                 return None
             if len(found) > 1:
-                raise RefusalError(f"<{name}> stands {len(found)} times, so the value is not certain")
+                raise RefusalError(
+                    f"<{name}> stands {len(found)} times, so the value is not certain", found=told(found)
+                )
             element = found[0]
         return element.get(attribute) if attribute else _text(element)
 
@@ -178,7 +206,8 @@ def _by_expression(compiled: etree.XPath) -> Callable[[View], Any]:
         found: Any = compiled(view[""])
         if isinstance(found, list):
             if len(found) > 1:
-                raise RefusalError(f"the path finds {len(found)} values, so which one is not certain")
+                said = f"the path finds {len(found)} values, so which one is not certain"
+                raise RefusalError(said, found=told(found))
             if not found:
                 return None
             found = found[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench, floor
+from benchmarks import bench, floor, twelve
 from benchmarks.believed import Pair, Run, Service, doubts, report, table
 from benchmarks.dossiers import AGENCIES, Pages, write_pages
 from benchmarks.stages import stages
@@ -142,3 +142,12 @@ def test_the_twins_know_nothing_of_the_hub() -> None:
     for module in ("twins", "dossiers"):
         text = (Path(bench.__file__).parent / f"{module}.py").read_text(encoding="utf-8")
         assert not re.search(r"^\s*(from|import) (hub|mappings|schemas|adapters)\b", text, re.MULTILINE)
+
+
+def test_a_mapping_is_measured_beside_the_bare_work_on_the_same_bytes() -> None:
+    found = twelve.ratios(rounds=1)
+    assert len(twelve.PLACES) == 12
+    assert [one.what for one in found] == [
+        f"paths as {how}, {size} in a body" for how in ("names", "XPath") for size in (500, 1)
+    ]
+    assert all(line.startswith("mapping a dossier of 12 fields, ") for line in twelve.lines(found).splitlines())

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hub.cli import app
+from hub.ledger.configurations import Running
 from hub.ledger.views import (
     AgencyFigures,
     DeadFilter,
@@ -50,6 +51,7 @@ class FakeReader:
     trouble: list[OpenAlert] = field(default_factory=list)
     outcomes: list[UnknownDetail] = field(default_factory=list)
     figures: list[AgencyFigures] = field(default_factory=list)
+    runs: list[Running] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
     today: date | None = None
 
@@ -58,6 +60,9 @@ class FakeReader:
 
     def queues(self) -> list[QueueState]:
         return self.states
+
+    def running(self) -> list[Running]:
+        return self.runs
 
     def alerts(self) -> list[OpenAlert]:
         return self.trouble

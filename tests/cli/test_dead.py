@@ -107,7 +107,7 @@ def test_many_thousand_dead_letters_are_listed_in_little_memory(world: World) ->
     peaks = []
     for limit in ("1", "3000"):
         command = [sys.executable, "-c", code, "dead", "list", "--json", "--limit", limit, "--config", str(world.file)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
         assert done.stdout.count('"dispatch_id"') == int(limit)
         peaks.append(int(done.stderr))
     assert peaks[1] - peaks[0] < 16, f"{peaks} MB: every letter is held"

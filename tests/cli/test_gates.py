@@ -9,7 +9,8 @@ from typing import cast
 
 import pytest
 
-from hub.app import App
+from hub.gate_watch import watch_gate
+from hub.ledger import Ledger
 from hub.ledger.values import GateState
 
 
@@ -28,11 +29,11 @@ def test_a_gate_that_closes_and_opens_is_told_of(
             return one
         raise OverError
 
-    monkeypatch.setattr("hub.app.LOOK_S", 0.0)
+    monkeypatch.setattr("hub.gate_watch.LOOK_S", 0.0)
     caplog.set_level(logging.INFO, logger="hub.gates")
-    app = cast(App, SimpleNamespace(ledger=SimpleNamespace(gate=gate)))
+    ledger = cast(Ledger, SimpleNamespace(gate=gate))
     with pytest.raises(OverError):
-        asyncio.run(App._watch_gate(app, "national"))
+        asyncio.run(watch_gate(ledger, "national"))
     assert [(one.levelname, one.getMessage()) for one in caplog.records if one.name == "hub.gates"] == [
         ("WARNING", "national held: 401 wrong password"),
         ("INFO", "national open again after 4.4 s"),

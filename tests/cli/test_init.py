@@ -89,7 +89,7 @@ def test_its_sample_goes_to_the_twin_of_the_portal(hub: Any) -> None:
             env={"PORTAL_URL": url, "PATH": "/usr/bin:/bin"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

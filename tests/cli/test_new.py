@@ -16,6 +16,7 @@ import pytest
 from adapters.sandbox import soap_one_stop
 from adapters.sandbox.twin import running
 from mappings.testing import run
+from tests.cli.new_project import passes, start
 from tests.docs.pages import ROOT
 
 SAMPLES = ROOT / "config/demo/samples"
@@ -24,19 +25,7 @@ DEMO = {"so-y-te": "so-y-te-1.json", "so-tttt": "so-tttt-1.xml", "cau-ngang": "h
 
 @pytest.fixture(autouse=True)
 def project(hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HUB_LEDGER_URL", raising=False)
-    monkeypatch.setenv("PORTAL_URL", "http://127.0.0.1:9")
-    assert hub("init", ".", "--name", "thu").status == 0
-    return tmp_path
-
-
-def passes(hub: Any) -> dict[str, Any]:
-    """The configuration's check; every mapping's test passes too."""
-    told: dict[str, Any] = hub("check", "hub.yaml", "--offline", "--json").json
-    for test in Path("mappings").rglob("*_test.yaml"):
-        assert [result.problems for result in run(test) if not result.ok] == []
-    return told
+    return start(hub, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", DEMO)
@@ -87,6 +76,14 @@ def test_a_dry_run_writes_nothing(hub: Any) -> None:
     assert ran.status == 0
     assert "mapping: x/dossier" in ran.out
     assert sorted(Path().rglob("*")) == before
+
+
+def test_an_agency_that_is_missing_is_one_remark_in_however_many_rows_and_fields(hub: Any) -> None:
+    Path("a.json").write_text(SPARSE.replace("Đang ngủ", "Mới"), encoding="utf-8")
+    constants = ("--const", "channel=counter", "--const", "applicant_kind=citizen")
+    assert hub("new", "source", "thua", "--sample", "a.json", "--write", *constants).status == 0
+    warnings = hub("check", "hub.yaml", "--offline", "--json").json["warnings"]
+    assert [one["message"].partition(" unknown ")[2][:15] for one in warnings] == ["agency 'Sở Y tế"]
 
 
 def test_steps_have_a_mapping_of_their_own(hub: Any) -> None:
@@ -337,9 +334,7 @@ def test_an_rpc_service_whose_schema_is_out_of_reach_becomes_a_source(hub: Any, 
     assert "2 of 2 rows of the sample become dossier.v1" in ran.out
     assert ">7<" in rpc["sent"][0]
     assert passes(hub)["ok"]
-    assert 'arguments: {ngay: 01/01/2026, ma: "7"}' in Path("hub.yaml").read_text(encoding="utf-8").replace(
-        '"01/01/2026"', "01/01/2026"
-    )
+    assert 'arguments: {ngay: "01/01/2026", ma: 7}' in Path("hub.yaml").read_text(encoding="utf-8")
     assert "Giàu" not in Path("samples/mc-1.xml").read_text(encoding="utf-8")
 
 
@@ -435,3 +430,20 @@ def test_a_destination_that_cannot_be_made_is_said(hub: Any, arguments: tuple[st
     ran = hub("new", "destination", *arguments)
     assert ran.status == 1
     assert said in ran.err
+
+
+def test_a_payload_may_be_xml_a_form_or_a_query(hub: Any) -> None:
+    Path("a.xml").write_text("<HoSo><MaHoSo>H-1</MaHoSo></HoSo>", encoding="utf-8")
+    Path("a.txt").write_text("MaHoSo=H-1", encoding="utf-8")
+    told = hub("new", "destination", "so", "--sample", "a.xml", "--json").json
+    assert (told["format"], told["members"]) == ("xml", {"MaHoSo": "by name"})
+    assert "it has to send xml" in told["section"]
+    told = hub("new", "destination", "ba", "--sample", "a.txt", "--format", "query", "--json", "--dry-run").json
+    assert (told["format"], told["written"]) == ("query", [])
+    for test in Path("mappings").rglob("*_test.yaml"):
+        assert [result.problems for result in run(test) if not result.ok] == []
+    ran = hub("new", "destination", "hai", "--sample", "a.xml", "--adapter", "lgsp", "--write")
+    assert (ran.status, Path("mappings/hai").exists()) == (1, False)
+    assert "the payload is xml, the adapter 'lgsp' sends json [wrong-format]" in ran.err
+    ran = hub("new", "destination", "hai", "--sample", "a.xml", "--format", "yaml")
+    assert "--format yaml: there is no such form [wrong-format] — use one of: json, xml, form, query" in ran.err

@@ -52,7 +52,7 @@ def run_hub(town: Town, work: Callable[[], Awaitable[None]]) -> None:
         process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
         assert process.stderr is not None
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 while b" runs: ledger" not in (line := await process.stderr.readline()):
                     assert line, "the hub ended"
             await work()

@@ -47,11 +47,15 @@ def ran_with(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     async def run(
         deployment: Any, *, roles: frozenset[str], once: bool = False, stop: asyncio.Event,
-        on_ready: Callable[[], None], wait_s: float | None = None,
+        on_ready: Callable[[], None], wait_s: float | None = None, overrides: dict[str, str] | None = None,
+        hang_up: asyncio.Event | None = None,
     ) -> None:  # fmt: skip
         seen.append({"deployment": deployment, "roles": roles, "once": once, "wait_s": wait_s})
         on_ready()
         if not once:
+            assert hang_up is not None
+            os.kill(os.getpid(), signal.SIGHUP)
+            await hang_up.wait()
             os.kill(os.getpid(), signal.SIGTERM)
             await stop.wait()
 

@@ -4,7 +4,7 @@ What is done with a block of code (an invisible comment on the line above it say
 
     ```sh                       run by bash from the page's own folder, which holds a copy of config/; must exit 0
     ```console                  the same for the lines after "$ "; prints the other lines, where "..." is anything
-    ```python                   run, in one namespace for the page; with ">>>" as a doctest
+    ```python                   run, in one namespace for the page; with ">>>" as a doctest; as a file only written
     ```yaml, json, toml, xml    must parse
     ```text                     not code
 

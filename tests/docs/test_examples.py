@@ -34,7 +34,7 @@ def test_every_block_runs(page: str, tmp_path: Path) -> None:
             file.write_text(block.text, encoding="utf-8")
         if block.language in DATA:
             parse(block)
-        elif block.language == "python":
+        elif block.language == "python" and block.directive != "file":
             run_python(block, namespace)
         elif block.language in SHELL and block.directive != "not run":
             run_shell(block, tmp_path)

@@ -36,9 +36,9 @@ def make_town(tmp_path: Path) -> Iterator[MakeTown]:
 def hasten(monkeypatch: pytest.MonkeyPatch, *, bus: bool = True) -> None:
     """Make pauses that a test would only wait for tenths of a second: a source in trouble, a portal that is
     down or was until now, an unknown outcome, and with `bus` a broker that is away or owes a confirm."""
-    monkeypatch.setattr("hub.app.TROUBLE", RetryPolicy(first_s=0.1, cap_s=0.3))
-    monkeypatch.setattr("hub.app.RetryPolicy", partial(RetryPolicy, unknown_wait_s=0.2))
-    monkeypatch.setattr("hub.app.Deliver", partial(Deliver, probe_every_s=0.2))
+    monkeypatch.setattr("hub.serving.TROUBLE", RetryPolicy(first_s=0.1, cap_s=0.3))
+    monkeypatch.setattr("hub.serving.RetryPolicy", partial(RetryPolicy, unknown_wait_s=0.2))
+    monkeypatch.setattr("hub.serving.Deliver", partial(Deliver, probe_every_s=0.2))
     monkeypatch.setattr("hub.deliver.ASK_AGAIN_S", 0.1)
     monkeypatch.setattr("hub.rate.FIRST_PER_S", 50.0)
     if bus:

@@ -91,7 +91,7 @@ def test_the_refusal_of_one_field_by_the_national_portal_in_the_agencys_own_file
     today = datetime.now(LOCAL).replace(hour=6, minute=0, second=0, microsecond=0)
     clock = {"now": today}
     monkeypatch.setattr("hub.daily.LOOK_S", 0.05)
-    monkeypatch.setattr("hub.app.Daily", partial(Daily, now=lambda: clock["now"]))
+    monkeypatch.setattr("hub.serving.Daily", partial(Daily, now=lambda: clock["now"]))
     folder = tmp_path / "files" / f"{today.date()}"
 
     async def main() -> None:

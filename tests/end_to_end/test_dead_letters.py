@@ -74,7 +74,7 @@ async def hub(*arguments: str) -> Any:
         command,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         env=os.environ | {"HUB_WHO": "lan"},
     )

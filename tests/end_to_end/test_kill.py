@@ -22,7 +22,7 @@ from hub.ledger.read import open_reader
 KILLED_AT = {2: 0.2, 5: 0.5, 8: 0.05, 11: 0.3}
 """Tick and seconds after its release: in the flow, in the outage, after it with the backlog, near the end."""
 
-DRAINED_S = 90.0
+DRAINED_S = 300.0
 FIGURES = {"received": 2002, "on_due_date": 65, "early": 1856, "late": 81, "on_time_rate": 95.95}
 
 
@@ -50,7 +50,7 @@ class Victim:
 
     async def stop(self) -> int:
         self._process.terminate()
-        return await asyncio.wait_for(self._process.wait(), 30)
+        return await asyncio.wait_for(self._process.wait(), 90)
 
 
 async def play(folder: Path, ledger: str, bus: str, killed_at: Mapping[int, float]) -> dict[str, object]:

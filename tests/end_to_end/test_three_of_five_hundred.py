@@ -101,7 +101,7 @@ def run_once(folder: Path) -> subprocess.CompletedProcess[str]:
         "-v",
     ]
     environment = os.environ | {"NO_COLOR": "1"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, env=environment)
 
 
 def test_497_are_delivered_and_3_dead_with_the_agency_s_field_named(portal: Twin, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_refusal_that_no_table_knows_is_counted_and_listed(tmp_path: Path) -> 
     assert seen == [("national", "send", 200, "missing", "Lỗi 17: •••", 6)]
     checked = subprocess.run(
         [sys.executable, "-c", "from hub.cli import main; main()", "check", str(tmp_path / "hub.yaml"), "--offline"],
-        capture_output=True, text=True, timeout=60, check=False, env=os.environ | {"NO_COLOR": "1"},
+        capture_output=True, text=True, timeout=180, check=False, env=os.environ | {"NO_COLOR": "1"},
     )  # fmt: skip
     assert checked.returncode == 0, "a code that nobody knows yet is no reason to fail"
     assert "national answered no code with HTTP 200 to a send, which is not in its answer table, 6 times" in (

@@ -56,7 +56,7 @@ class QuickApp(App):
         return replace(super()._rules(name, section), queued_s=QUEUED_S)
 
 
-async def until(holds: Callable[[], object], within_s: float = 15.0, *, show: Callable[[], object] = str) -> None:
+async def until(holds: Callable[[], object], within_s: float = 90.0, *, show: Callable[[], object] = str) -> None:
     """Wait for something outside this loop (a database, a portal's log) to become true; `show` explains a failure."""
     give_up_at = time.monotonic() + within_s
     while not await asyncio.to_thread(holds):
@@ -234,7 +234,7 @@ class Town:
             "faults": [tuple(row) for row in self.ask("SELECT * FROM fault ORDER BY id DESC LIMIT 10")],
         }
 
-    async def all_arrived(self, *systems: str, within_s: float = 15.0) -> None:
+    async def all_arrived(self, *systems: str, within_s: float = 90.0) -> None:
         await until(lambda: self.arrived(*systems), within_s, show=self.standing)
 
     # --- what the portals say
@@ -282,6 +282,14 @@ class Town:
             return [_rest_row(number, tick) for number in self.numbers[system]]
         return [row for number in self.numbers[system] for row in _csv_rows(number, tick)]
 
+    def sources(self, system: str) -> dict[str, Any]:
+        """The sections of a system's sources."""
+        return _sources(system, self.twins[system].url, self.folder)
+
+    def destination(self, portal: str) -> dict[str, Any]:
+        """The section of a portal."""
+        return _destination(portal, self.twins[portal].url)
+
     def _configuration(self) -> dict[str, Any]:
         agencies = [
             {"code": "H59", "name": "UBND tỉnh Trà Vinh", "level": "province"},
@@ -293,7 +301,7 @@ class Town:
         (self.folder / "agencies.yaml").write_text(yaml.safe_dump(agencies, allow_unicode=True), encoding="utf-8")
         sources: dict[str, Any] = {}
         for one in self.systems:
-            sources |= _sources(one, self.twins[one].url, self.folder)
+            sources |= self.sources(one)
         return {
             "hub": {"name": "thu-nghiem", "province": "H59"},
             "ledger": {"url": self.ledger},

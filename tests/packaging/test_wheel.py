@@ -24,7 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from this tree by the packages that are installed; nothing is fetched."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = folder.glob("*.whl")
     return built
@@ -34,12 +34,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `bin` folder of an environment with the wheel and the packages that it needs at run time, and no others."""
     environment = tmp_path_factory.mktemp("installed")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True, timeout=180)
     (packages,) = environment.glob("lib/python*/site-packages")
     for needed in run_time_packages(wheel):
         provide(needed, packages)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(environment / "bin/python")]
-    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True, timeout=120)
+    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True, timeout=240)
     return environment / "bin"
 
 
@@ -100,6 +100,13 @@ def test_it_says_its_version_from_an_empty_folder(installed: Path, tmp_path: Pat
     done = run(installed, tmp_path, "--version")
     assert done.returncode == 0, done.stderr
     assert version(NAME) in done.stdout
+
+
+def test_the_contract_of_adapters_says_what_it_needs(installed: Path, tmp_path: Path) -> None:
+    command = [str(installed / "python"), "-I", "-c", "import hub.contract"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.endswith("hub.contract needs pytest: pip install 'interop-hub[contract]'\n")
 
 
 def test_the_demo_runs_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class Filler:
 def queues(town: Town) -> dict[str, Any]:
     """What `hub queues` says, in a process of its own."""
     command = [sys.executable, "-c", "from hub.cli import main; main()", "queues", "--config", str(town.file), "--json"]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    told = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True)
     found: dict[str, Any] = json.loads(told.stdout)
     return found
 
@@ -96,7 +96,7 @@ async def under_the_reserve(town: Town, app: App, filler: Filler) -> float:
     filler.remove()
     recovery = Recovery(app)
     recovered_s = await recovery.end()
-    await town.all_arrived(within_s=30)
+    await town.all_arrived(within_s=90)
     assert town.one("SELECT count(*) FROM revision") > read
     return recovered_s
 
@@ -117,7 +117,7 @@ async def all_of_it(town: Town, app: App, filler: Filler, *, cut_the_log: bool) 
         told = await asyncio.to_thread(queues, town)
         assert "nothing is read and nothing is sent" in told["ledger_problem"], told
     # The requests under way come to their end; from then on nothing is sent.
-    await until(lambda: not any(deliver._sending for deliver in app.delivers))
+    await until(lambda: not any(deliver._sending for deliver in app.serving.delivers))
     before = effects(town)
     tries = app.ledger._writer._reserve
     for _ in range(3):
@@ -129,7 +129,7 @@ async def all_of_it(town: Town, app: App, filler: Filler, *, cut_the_log: bool) 
     recovered_s = await recovery.end()
     for portal in town.portals:
         town.fault(portal, "off")
-    await town.all_arrived(within_s=30)
+    await town.all_arrived(within_s=90)
     return recovered_s
 
 
@@ -161,7 +161,7 @@ async def postgresql(town: Town, filler: Filler, cluster: PrivatePostgres) -> di
         ended_s = await recovery.end()
         for portal in town.portals:
             town.fault(portal, "off")
-        await town.all_arrived(within_s=30)
+        await town.all_arrived(within_s=90)
     balanced(town)
     return {"under the reserve": reserve_s, "full": full_s, "full, the server ended and was started": ended_s}
 
@@ -182,12 +182,12 @@ async def blind(town: Town, filler: Filler) -> dict[str, float]:
         await town.all_arrived()
         filler.leave(0)
         town.tick()
-        said = await troubled(app, "the ledger's disk is full (could not extend file", within_s=60)
+        said = await troubled(app, "the ledger's disk is full (could not extend file", within_s=90)
         assert "MB free" not in said
         filler.remove()
         recovery = Recovery(app)
         full_s = await recovery.end()
-        await town.all_arrived(within_s=30)
+        await town.all_arrived(within_s=90)
         town.tick()
         await town.all_arrived()
     balanced(town)

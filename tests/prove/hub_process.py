@@ -61,10 +61,20 @@ class HubProcess:
     def go_on(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
+    def hang_up(self) -> None:
+        """SIGHUP: it is to take its configuration from the disk."""
+        assert self._process.returncode is None, self.said()[-3000:]
+        self._process.send_signal(signal.SIGHUP)
+
+    async def died(self) -> None:
+        """Wait until it has killed itself."""
+        assert await asyncio.wait_for(self._process.wait(), 30) == -signal.SIGKILL, self.said()[-3000:]
+        self.kills += 1
+
     async def stop(self) -> int:
         """Ask it to end, and return its status."""
         self._process.terminate()
-        return await asyncio.wait_for(self._process.wait(), 30)
+        return await asyncio.wait_for(self._process.wait(), 90)
 
     async def leave(self) -> None:
         """Whatever has happened: nothing stays behind."""

@@ -27,7 +27,7 @@ def town_of(folder: Path, **settings: Any) -> Iterator[Town]:
         yield town
 
 
-async def troubled(app: App, said: str = "", within_s: float = 15.0) -> str:
+async def troubled(app: App, said: str = "", within_s: float = 90.0) -> str:
     """Wait until the hub says what is wrong with its ledger, with `said` in it; returns all that it says."""
     await until(
         lambda: said in (app.ledger.problem or "") and app.ledger.problem, within_s, show=lambda: app.ledger.problem
@@ -43,7 +43,7 @@ class Recovery:
 
         self._commits = app.ledger._writer.commits
 
-    async def end(self, commits: int = 0, within_s: float = 30.0) -> float:
+    async def end(self, commits: int = 0, within_s: float = 90.0) -> float:
         """Wait until the hub has nothing to complain of, and has committed so often since."""
 
         def ended() -> bool:

@@ -18,7 +18,7 @@ from tests.end_to_end.town import QuickApp, Town, until
 from tests.prove.broker_faults import FAULTS, SLOW_FAULTS, Fault, Scene
 from tests.support import proof
 
-WITHIN_S = 120.0 if proof.THOROUGH else 30.0
+WITHIN_S = 120.0
 DOSSIERS, TICKS = (50, 4) if proof.THOROUGH else (12, 4)
 
 _numbers = itertools.count(1)

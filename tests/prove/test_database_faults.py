@@ -62,9 +62,9 @@ async def to_its_end(town: Town) -> None:
     """All that was released arrives, and another tick that finds nothing wrong."""
     for portal in town.portals:
         town.fault(portal, "off")
-    await town.all_arrived(within_s=60)
+    await town.all_arrived(within_s=90)
     town.tick()
-    await town.all_arrived(within_s=60)
+    await town.all_arrived(within_s=90)
 
 
 def test_postgresql_stopped_at_once_and_started_again(town: Town, cluster: PrivatePostgres) -> None:

@@ -38,7 +38,7 @@ def reasons(answers: Sequence[Confirmed | Returned]) -> list[str]:
     return [answer.reason for answer in answers if isinstance(answer, Returned)]
 
 
-async def take(leases: AsyncIterator[Sequence[Lease]], count: int, within_s: float = 15) -> list[Lease]:
+async def take(leases: AsyncIterator[Sequence[Lease]], count: int, within_s: float = 90.0) -> list[Lease]:
     """Read from a lease's iterator until `count` leases have come."""
     found: list[Lease] = []
     async with asyncio.timeout(within_s):
@@ -47,7 +47,7 @@ async def take(leases: AsyncIterator[Sequence[Lease]], count: int, within_s: flo
     return found
 
 
-async def until(holds: Callable[[], Awaitable[bool]], within_s: float = 20) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], within_s: float = 90.0) -> None:
     """Wait for something outside this process to become true."""
     async with asyncio.timeout(within_s):
         while not await holds():  # noqa: ASYNC110 - the condition lives in a broker, which sends no events

@@ -76,7 +76,7 @@ def http_twin(answer: Callable[[Asked], Told], tls: ssl.SSLContext | None = None
         def log_message(self, *args: Any) -> None:
             """Says nothing."""
 
-    for method in ("GET", "POST"):
+    for method in ("GET", "POST", "PUT", "PATCH"):
         setattr(Handler, f"do_{method}", Handler._any)
 
     class Server(ThreadingHTTPServer):

@@ -21,7 +21,7 @@ from typing import IO, Any, NamedTuple
 import psycopg
 
 MISSING = "PostgreSQL is not installed: apt-get install postgresql"
-START_S = 30.0
+START_S = 120.0
 
 
 class Identity(NamedTuple):

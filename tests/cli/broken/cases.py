@@ -60,6 +60,18 @@ def case(
 _MAIL = project.HUB[project.HUB.index("mail: {host") : project.HUB.index("alerts:")]
 _FILES = project.HUB[project.HUB.index("agency_files:") :]
 
+_HTTP = ("    adapter: lgsp\n    answers: tinh\n", "    adapter: http\n    answers: lgsp\n")
+_LGSP = '      client_id: hub\n      client_secret: "${SECRET}"\n'
+_DOSSIER, _STEP = '        dossier.v1: {path: "/ho-so/{DocCode}"}\n', "        dossier-step.v1: {path: /buoc}\n"
+
+
+def of_http(rule: str, broken: str, line: int, *says: str) -> Case:
+    """A case of the destination `http`: the request for dossiers is broken, or left out."""
+    requests = f"      requests:\n{_STEP}"
+    mended = ((HUB, requests + broken, requests + _DOSSIER),)
+    return case(rule, HUB, *_HTTP, line, *says, more=((_LGSP, requests + broken),), mended=mended)
+
+
 CASES = [
     # --- hub.yaml: the notation, names, values, variables
     case("not-a-mapping", HUB, project.HUB, "- 1\n", 1, "docs/configuration.md"),
@@ -149,6 +161,15 @@ CASES = [
     case("unknown-mapping", HUB, "[noi-vu/ho-so]", "[noi-vu/ho-soo]", 7, "did you mean 'noi-vu/ho-so'?"),
     case("wrong-direction", HUB, "lgsp/step", "one-stop-rest/step", 24, "name a mapping that has 'from: {record: …}'"),
     case("wrong-kind", HUB, "lgsp/step", "lgsp/dossier", 24, "name a mapping for dossier-step.v1"),
+    case(
+        "unsupported-kind",
+        HUB,
+        "lgsp/step}",
+        "lgsp/step, document.v1: plain/document}",
+        24,
+        "take document.v1 out, or name another adapter",
+        also=("mapping-not-routed",),
+    ),
     case("wrong-portal", HUB, "lgsp/step", "dvcqg/step", 24, "write lgsp/step"),
     case("wrong-format", HUB, "media: xml", "media: csv", 7, "write media: xml"),
     case(
@@ -161,6 +182,17 @@ CASES = [
         project.INBOUND.replace("noi-vu/ho-so", "noi-vu/cu"),
         1,
         "or remove the file",
+    ),
+    # --- a destination by settings alone
+    of_http("no-request", "", 27, "add 'dossier.v1: {path: /…}' below requests"),
+    of_http("unknown-path-field", _DOSSIER.replace("DocCode", "DocCod"), 29, "did you mean 'DocCode'?"),
+    of_http("get-with-content", "        dossier.v1: {method: GET, path: /ho-so}\n", 29, "write method: POST"),
+    of_http("batch-without-wrap", "        dossier.v1: {path: /ho-so, batch: 10}\n", 29, "write wrap: '[{records}]'"),
+    of_http(
+        "wrong-wrap",
+        "        dossier.v1: {path: /ho-so, wrap: '<DanhSach>{records}</DanhSach>'}\n",
+        29,
+        "write '[{records}]'",
     ),
     # --- routes
     case("unknown-source", HUB, "[so-noi-vu]", "[so-noi-vuu]", 50, "did you mean 'so-noi-vu'?"),

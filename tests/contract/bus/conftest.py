@@ -43,7 +43,7 @@ def run() -> Run:
 
         async def watched() -> None:
             asyncio.get_running_loop().set_exception_handler(lambda _, context: accidents.append(context))
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(90):
                 await main()
             left = asyncio.all_tasks() - {asyncio.current_task()}
             assert not left, f"still running: {left}"

@@ -179,7 +179,7 @@ def test_two_consumers_share_without_doubling(make_bus: MakeBus, run: Run) -> No
 
         workers = [asyncio.create_task(work()) for _ in range(2)]
         await bus.publish([ticket(n) for n in range(200)])
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(90):
             await enough.wait()
         await bus.stop()
         await asyncio.gather(*workers)
@@ -217,6 +217,21 @@ def test_a_destination_that_was_not_started_is_returned_and_not_leased(make_bus:
                 await stack.enter_async_context(bus.lease("nowhere", 1))
             with pytest.raises(BusFault, match="at_most must be at least 1"):
                 await stack.enter_async_context(bus.lease("a", 0))
+        await bus.stop()
+
+    run(main)
+
+
+def test_a_destination_that_is_added_later_is_served_as_the_others(make_bus: MakeBus, run: Run) -> None:
+    async def main() -> None:
+        bus = make_bus()
+        await bus.start(["a"])
+        assert await bus.publish([ticket(1, "a")]) == [Confirmed(ticket(1, "a"))]
+        await bus.add(["a", "b"])
+        assert await bus.publish([ticket(2, "b")]) == [Confirmed(ticket(2, "b"))]
+        for name, number in (("a", 1), ("b", 2)):
+            async with bus.lease(name, 10) as leases:
+                assert numbers(await take(leases, 1)) == [number]
         await bus.stop()
 
     run(main)

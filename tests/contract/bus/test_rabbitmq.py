@@ -36,7 +36,7 @@ QUICK: dict[str, Any] = {"reconnect_first_s": 0.05, "reconnect_cap_s": 0.5, "wat
 async def publish_until_confirmed(bus: RabbitBus, number: int, destination: str = "a") -> list[str]:
     """Publish as the relay does, each time with the next gen; return the reasons of the returns before the confirm."""
     found: list[str] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         for gen in range(1, 10_000):
             (answer,) = await bus.publish([ticket(number, destination, gen=gen)])
             if isinstance(answer, Confirmed):
@@ -155,7 +155,7 @@ def test_a_broker_that_refuses_us_is_said_at_once_without_the_password(
     url = f"amqp://{user or f'{parts.username}:{parts.password}'}@{parts.hostname}:{parts.port}/{vhost}"
 
     async def main() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(90):
             with pytest.raises(BusFault, match="refused") as caught:
                 await RabbitBus(url).start(["a"])
         assert not caught.value.down

@@ -99,7 +99,7 @@ def test_an_update_or_a_step_of_an_unknown_dossier(national_stand: Stand, policy
 
 
 def test_a_200_with_an_error_inside_is_no_success_and_takes_no_effect(national_stand: Stand) -> None:
-    national_stand.fault("200-error", scope="DongBoHoSoMC")
+    national_stand.order("200-error", scope="DongBoHoSoMC")
 
     async def main() -> None:
         destination = national_stand.destination()
@@ -121,9 +121,9 @@ def test_a_dead_session_is_replaced_however_the_portal_says_so(national_stand: S
     async def main() -> None:
         destination = national_stand.destination(doubt_s=0)
         assert await destination.deliver([national_stand.dossier(1)], 5) == [Receipt(1)]
-        await asyncio.to_thread(national_stand.fault, "expire-session", for_requests=1)
+        await asyncio.to_thread(national_stand.order, "expire-session", for_requests=1)
         assert await destination.deliver([national_stand.dossier(2)], 5) == [Receipt(2)]
-        await asyncio.to_thread(national_stand.fault, "expire-session", for_requests=1)
+        await asyncio.to_thread(national_stand.order, "expire-session", for_requests=1)
         assert await destination.look_up(["H59.12-170301-0002"], 5) == {"H59.12-170301-0002": True}
         await destination.close()
 
@@ -134,15 +134,15 @@ def test_a_dead_session_is_replaced_however_the_portal_says_so(national_stand: S
 def test_r8_a_look_up_says_what_the_portal_has(national_stand: Stand) -> None:
     async def main() -> None:
         destination = national_stand.destination()
-        await asyncio.to_thread(national_stand.fault, "accept-drop", scope="DongBoHoSoMC", for_requests=1)
+        await asyncio.to_thread(national_stand.order, "accept-drop", scope="DongBoHoSoMC", for_requests=1)
         [result] = await destination.deliver([national_stand.dossier(1)], 5)
         assert isinstance(result, Unknown)
         found = await destination.look_up(["H59.12-170301-0001", "H59.12-170301-0002"], 5)
         assert found == {"H59.12-170301-0001": True, "H59.12-170301-0002": False}
-        await asyncio.to_thread(national_stand.fault, "200-error", scope="TraCuuHoSo")
+        await asyncio.to_thread(national_stand.order, "200-error", scope="TraCuuHoSo")
         with pytest.raises(DestinationFault, match="đang bận"):
             await destination.look_up(["H59.12-170301-0001"], 5)
-        await asyncio.to_thread(national_stand.fault, "refuse")
+        await asyncio.to_thread(national_stand.order, "refuse")
         with pytest.raises(DestinationFault) as caught:
             await destination.look_up(["H59.12-170301-0001"], 5)
         assert caught.value.down

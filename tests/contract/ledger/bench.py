@@ -78,11 +78,17 @@ class Spec:
     content: str
     no_route: str = ""
     counted: Counted | None = None
+    agency: str | None = None
 
 
 def dossier(key: str = "H59-1", at: float | None = 0, content: str = "A", **more: Any) -> Spec:
     """A snapshot; `at` is its source time in seconds from the start of the clock, None where the source tells none."""
     return Spec("dossier.v1", key, key, False, at, content, **more)
+
+
+def figure(key: str = "DN01|2017-03|H59.05", at: float | None = 0, content: str = "1", **more: Any) -> Spec:
+    """A snapshot that names its agency and is not counted."""
+    return Spec("indicator.v1", key, key, False, at, content, **more)
 
 
 def step(lane: str = "H59-1", at: float = 0, who: str = "An", **more: Any) -> Spec:
@@ -212,7 +218,7 @@ class Bench:
             candidates.append(
                 Candidate(
                     row, 0, spec.kind, spec.key, spec.lane, spec.event, changed_us, _digest(content), offset, content,
-                    () if spec.no_route else tuple(to), "mapping", spec.counted, spec.no_route,
+                    () if spec.no_route else tuple(to), "mapping", spec.counted, spec.no_route, spec.agency,
                 )
             )  # fmt: skip
             offset += len(content)

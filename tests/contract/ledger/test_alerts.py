@@ -364,5 +364,5 @@ def test_a_look_that_nothing_follows_from_commits_nothing(on_sqlite: Bench) -> N
         for _ in range(3):
             assert await on_sqlite.ledger.judge_and_tell(FINE, LIMITS, AUDIENCE) == Judgement()
 
-    on_sqlite.run(asyncio.wait_for(looks(), 10))
+    on_sqlite.run(asyncio.wait_for(looks(), 60))
     assert on_sqlite.ledger._writer.commits == commits

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from functools import partial
 from typing import Any
 
 from hub.ledger.backfill import Filled, fill, wait_for_their_turn
 from hub.ledger.left_out import agencies_of, arrivals_with_left_out, before_start, let_in, needed
+from hub.ledger.read import open_reader
 from hub.ledger.states import ItemState
-from tests.contract.ledger.bench import START, Bench, dossier, step
+from hub.ledger.views import DeadFilter
+from tests.contract.ledger.bench import START, Bench, dossier, figure, step
 
 OLD = before_start(START)
 
@@ -40,6 +43,26 @@ def test_the_newest_revision_of_all_goes_to_a_new_destination_the_dossier_first(
     assert [row["due_us"] is not None for row in rows] == [True, False, False]
     assert len(bench.drain("late")) == 3
     assert filled(bench, "late").made == {}, "run again it makes nothing"
+
+
+def test_what_is_not_counted_is_routed_by_its_own_agency_and_is_in_no_report(bench: Bench) -> None:
+    destination(bench, "late")
+    bench.settle(figure("A|2017|H59.05", agency="H59.05"), figure("A|2017|H59.06", agency="H59.06"))
+    asked: list[str | None] = []
+
+    def route(source: str, kind: str, agency: str | None) -> Collection[str]:
+        asked.append(agency)
+        return ("late",) if agency == "H59.05" else ()
+
+    made = bench.run(bench.ledger.commit(lambda tx: fill(tx, ("late",), route, {}, 0, 100)))
+    assert made.made == {"late": 1}
+    assert sorted(filter(None, asked)) == ["H59.05", "H59.06"]
+    assert bench.rows("SELECT h.key FROM dispatch d JOIN head h ON h.id = d.head_id WHERE destination = 'late'") == [
+        {"key": "A|2017|H59.05"}
+    ]
+    with open_reader(bench.url) as reader:
+        assert reader.report(date(2017, 4, 1)) == []
+        assert reader.dead(DeadFilter(agency="H59.05")) == []
 
 
 def test_it_goes_on_where_it_stopped(bench: Bench) -> None:

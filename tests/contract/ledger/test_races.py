@@ -15,7 +15,7 @@ from hub.ledger.values import Claim, Outcome
 from hub.ports import Mode, Ticket
 from tests.contract.ledger.bench import Bench, dossier, step
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 def while_held(bench: Bench, unit: Callable[[Tx], Any], other: Callable[[], Any]) -> tuple[Any, Any]:

@@ -53,10 +53,10 @@ def test_reads_wait_while_the_database_is_away_and_go_on_when_it_is_back(
             asyncio.ensure_future(one)
             for one in (ledger.with_bodies(tickets), ledger.open_unknowns("n"), ledger.gate("n"), ledger.movable())
         ]
-        await asyncio.wait_for(until_refused(gone, 8), 10)
+        await asyncio.wait_for(until_refused(gone, 8), 60)
         assert not any(one.done() for one in waiting)
         gone.back = True
-        read, unknowns, gate, movable = await asyncio.wait_for(asyncio.gather(*waiting), 10)
+        read, unknowns, gate, movable = await asyncio.wait_for(asyncio.gather(*waiting), 60)
         assert [ticket.key for ticket in read] == ["H59-1"]
         assert (unknowns, gate.open, movable) == ([], True, 1)
 
@@ -68,10 +68,10 @@ def test_at_the_end_of_a_process_nobody_waits_for_the_database(bench: Bench, mon
 
     async def main() -> None:
         waiting = asyncio.ensure_future(bench.ledger.gate("n"))
-        await asyncio.wait_for(until_refused(gone, 2), 10)
+        await asyncio.wait_for(until_refused(gone, 2), 60)
         bench.ledger.give_up()
         with pytest.raises(LedgerFault, match="cannot be read: connection refused") as fault:
-            await asyncio.wait_for(waiting, 10)
+            await asyncio.wait_for(waiting, 60)
         assert fault.value.down
 
     bench.run(main())
@@ -87,7 +87,7 @@ def test_a_read_that_is_at_fault_itself_is_not_repeated(bench: Bench) -> None:
 
     async def main() -> None:
         with pytest.raises(LedgerFault, match="cannot be read"):
-            await asyncio.wait_for(bench.ledger._read(wrong), 10)
+            await asyncio.wait_for(bench.ledger._read(wrong), 60)
 
     bench.run(main())
     assert asked == 1

@@ -34,7 +34,7 @@ def test_r12_a_unit_at_fault_is_not_run_for_ever(on_postgres: Bench, statement: 
 
         at_fault = writer.run(bad, Priority.CONTROL)
         innocent = writer.run(lambda tx: tx.now_us, Priority.CONTROL)
-        found = await asyncio.wait_for(asyncio.gather(at_fault, innocent, return_exceptions=True), 10)
+        found = await asyncio.wait_for(asyncio.gather(at_fault, innocent, return_exceptions=True), 60)
         assert isinstance(found[0], UncommittableError)
         assert said in str(found[0])
         assert found[1] == on_postgres.clock()

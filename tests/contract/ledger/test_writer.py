@@ -235,7 +235,7 @@ def test_r15_a_second_process_is_refused_and_told_why(on_sqlite: Bench) -> None:
         "try:\n    asyncio.run(Ledger(sys.argv[1], {}).open(take_over=False))\nexcept LedgerFault as e:\n    print(e)"
     )
     told = subprocess.run(
-        [sys.executable, "-c", script, on_sqlite.url], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", script, on_sqlite.url], capture_output=True, text=True, check=True, timeout=180
     )
     assert "another hub (process " in told.stdout
     assert "use PostgreSQL for several processes" in told.stdout

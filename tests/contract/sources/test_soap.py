@@ -103,9 +103,9 @@ def test_a_wsdl_that_comes_back_is_used_by_the_next_poll(make: Make) -> None:
         async def main() -> None:
             for mode, said in (
                 ("500", "is not there: HTTP 500"),
-                ("garbage", "cannot be used: XMLSyntaxError"),
-                ("hang", "no whole answer from http://.* within 0.5 s"),
-                ("drip", "no whole answer from http://.* within 0.5 s"),
+                ("garbage", "is a web page: .Máy chủ đang bảo trì"),
+                ("hang", "no whole answer from http://.* within 0.[0-9] s"),
+                ("drip", "no whole answer from http://.* within 0.[0-9] s"),
             ):
                 system.fault(mode, scope=f"{SLUG}/wsdl")
                 with pytest.raises(SourceFault, match=said):

@@ -302,7 +302,8 @@ def bench(tmp_path: Path) -> Any:
 
 def wrong(row: int, raw: str, state: ItemState = ItemState.REJECTED, key: str | None = None, **first: Any) -> Refusal:
     problem = {"field": "due_at", "path": "NgayHenTra", "value": f"v-{raw}", "reason": "is no date", **first}
-    return Refusal(row, 0, "dossier.v1", key, state, "is no date", orjson.dumps([problem]).decode(), raw)
+    kind = "dossier-step.v1" if key and "|" in key else "dossier.v1"
+    return Refusal(row, 0, kind, key, state, "is no date", orjson.dumps([problem]).decode(), raw)
 
 
 def counted(agency: str) -> Counted:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from hub import registry
 from hub.app import App, run
+from hub.configured import Configured
 from hub.deliver import Deliver
 from hub.ledger import Ledger
 from hub.ledger.engine import open_engine
@@ -112,18 +113,18 @@ def beats(app: App, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 def test_everything_is_polled_and_delivered_once(deployment: Deployment) -> None:
-    asyncio.run(asyncio.wait_for(run(deployment, once=True), 20))
+    asyncio.run(asyncio.wait_for(run(deployment, once=True), 60))
     assert states(deployment) == ["delivered"] * 3
 
 
 def test_a_run_that_ends_by_itself_leaves_what_goes_to_nobody_any_more(deployment: Deployment) -> None:
-    asyncio.run(asyncio.wait_for(run(deployment, once=True), 20))
+    asyncio.run(asyncio.wait_for(run(deployment, once=True), 60))
     engine = open_engine(deployment.ledger.url, writer=True)
     with engine.begin() as connection:
         gone = "UPDATE dispatch SET destination = 'gone', state = 'waiting', phase = :waiting, due_us = 1 WHERE id = 2"
         connection.execute(sa.text(gone), {"waiting": int(Phase.WAITING)})
     engine.dispose()
-    asyncio.run(asyncio.wait_for(run(deployment, once=True), 20))
+    asyncio.run(asyncio.wait_for(run(deployment, once=True), 60))
     assert states(deployment) == ["delivered", "waiting", "delivered"]
 
 
@@ -144,7 +145,7 @@ def test_a_run_that_ends_by_itself_leaves_what_a_portal_will_not_tell(
 ) -> None:
     known = {"reads": Declared("tests:Reads", Reads), "writes": Declared("tests:Silent", Silent)}
     monkeypatch.setattr(registry, "declared", lambda: known)
-    asyncio.run(asyncio.wait_for(run(deployment, once=True, wait_s=1.5), 20))
+    asyncio.run(asyncio.wait_for(run(deployment, once=True, wait_s=1.5), 60))
     assert states(deployment) == ["delivered", "unknown", "delivered"]
 
 
@@ -155,7 +156,7 @@ def test_r7_at_a_stop_the_heartbeat_goes_on_until_what_is_on_the_wire_has_ended(
         app, stop = App(deployment), asyncio.Event()
         await app.open()
         seen = beats(app, monkeypatch)
-        portal = cast(Writes, app.destinations["national"])
+        portal = cast(Writes, app.serving.portals["national"])
         portal.answers.clear()
         serving = asyncio.create_task(app.serve(stop))
         await until(lambda: portal.sent and states(deployment) == ["sending"] * 3)
@@ -164,7 +165,7 @@ def test_r7_at_a_stop_the_heartbeat_goes_on_until_what_is_on_the_wire_has_ended(
         assert not serving.done(), "the portal has not answered yet"
         assert states(deployment) == ["sending"] * 3
         portal.answers.set()
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, 60)
         # What was on the wire is delivered; the two that waited their turn were never sent and are nobody's now.
         assert portal.sent == [["H59-1"]]
         assert states(deployment) == ["delivered", "waiting", "waiting"]
@@ -180,7 +181,7 @@ def test_r7_at_a_stop_the_heartbeat_goes_on_until_what_is_on_the_wire_has_ended(
         assert owner is None, "the source was given back"
 
     asyncio.run(main())
-    asyncio.run(asyncio.wait_for(run(deployment, once=True), 20))
+    asyncio.run(asyncio.wait_for(run(deployment, once=True), 60))
     assert states(deployment) == ["delivered"] * 3
 
 
@@ -194,12 +195,12 @@ def test_a_portal_that_does_not_answer_holds_a_stop_no_longer_than_its_deadline(
     async def main() -> None:
         app, stop = App(deployment), asyncio.Event()
         await app.open()
-        portal = cast(Writes, app.destinations["national"])
+        portal = cast(Writes, app.serving.portals["national"])
         portal.answers.clear()
         serving = asyncio.create_task(app.serve(stop))
         await until(lambda: portal.sent and states(deployment) == ["sending"] * 3)
         stop.set()
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, 60)
         assert states(deployment) == ["unknown"] * 3, "who had them is gone, so nobody knows"
         await app.close()
 
@@ -243,7 +244,7 @@ def test_r7_without_a_heartbeat_nothing_is_sent_and_the_sockets_are_closed(
     async def main() -> None:
         nonlocal now_s
         app, ledger, held = App(deployment), Dead(), LetGo()
-        app.ledger, app.delivers = cast(Ledger, ledger), [cast(Deliver, held)]
+        app.ledger, app.serving.delivers = cast(Ledger, ledger), [cast(Deliver, held)]
         assert app._may_send()
         beating = asyncio.create_task(app._heartbeat())
         await until(lambda: ledger.asked >= 2)
@@ -267,7 +268,7 @@ def test_r7_without_a_heartbeat_nothing_is_sent_and_the_sockets_are_closed(
 def test_what_a_loop_was_sending_when_it_failed_is_unknown_and_the_loop_starts_again(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.app.RESTART_S", 0.01)
+    monkeypatch.setattr("hub.loops.RESTART_S", 0.01)
     monkeypatch.setattr("hub.deliver.ASK_AGAIN_S", 0.01)
     failing = True
     finish = Ledger.finish
@@ -287,7 +288,7 @@ def test_what_a_loop_was_sending_when_it_failed_is_unknown_and_the_loop_starts_a
         serving = asyncio.create_task(app.serve(stop))
         await until(lambda: not failing and states(deployment) == ["delivered"] * 3)
         stop.set()
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, 60)
         await app.close()
 
     asyncio.run(main())
@@ -299,15 +300,19 @@ def test_other_rules_hold_for_all_sources_at_once_and_between_two_pages(deployme
         await app.open()
         serving = asyncio.create_task(app.serve(stop))
         await until(lambda: states(deployment) == ["delivered"] * 3)
-        [ingest] = app.ingests
+        [ingest] = app.serving.ingests
         before, after = app.rules, replace(app.rules, agencies=AgencyRegister.empty())
+
+        async def renewed(found: Configured) -> Configured:
+            return replace(found, rules=after)
+
         async with ingest.page:  # a page is being settled
-            renewing = asyncio.create_task(app.renew(after))
+            renewing = asyncio.create_task(app.renew(renewed))
             await asyncio.sleep(0)
             assert (app.rules, ingest.rules) == (before, before)
         await asyncio.wait_for(renewing, 10)
-        assert (app.rules, ingest.rules) == (after, after)
-        assert app.delivers[0].context.agencies is after.agencies
+        assert ingest.rules == app.rules == replace(after, configuration=1)
+        assert app.serving.delivers[0].context.agencies is after.agencies
         stop.set()
         await asyncio.wait_for(serving, 10)
         await app.close()

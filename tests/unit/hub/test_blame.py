@@ -15,15 +15,19 @@ from hub.cli.masking import Mask
 from hub.ledger.views import DeadDetail, DeadLetter
 from hub.rulebook import Rulebook
 from mappings import InboundMapping, OutboundMapping, ReadContext, RowOk, read_all
-from mappings.catalogue import load, names
+from mappings.catalogue import CATALOGUE, load, names
 from mappings.origins import of_field, of_member
 from schemas.agency import AgencyRegister
 from schemas.record import KINDS
 from schemas.titles import TITLES, title
 from tests.unit.mappings.legacy import REST_ROW, SOAP_STEP, rest_page, soap_page, soap_row
 
-AGENCIES = AgencyRegister.from_rows([{"code": "H59.05", "name": "Sở Tư pháp", "level": "province",
-                                      "aliases": [{"code": "000.00.05.H59"}]}])  # fmt: skip
+AGENCIES = AgencyRegister.from_rows(
+    [
+        {"code": "H59.05", "name": "Sở Tư pháp", "level": "province", "aliases": [{"code": "000.00.05.H59"}]},
+        {"code": "H12.31", "name": "UBND huyện Năm Căn", "level": "district"},
+    ]
+)
 ANSWERS = load_answers("dvcqg")
 NUMBER = "000.00.05.H59-170320-0002"
 AT = datetime(2017, 3, 21, 2, 0, tzinfo=UTC)
@@ -43,7 +47,11 @@ def outbound(name: str) -> OutboundMapping:
 
 SOAP = (inbound("one-stop-soap/dossier"), inbound("one-stop-soap/step"))
 RULES = Rulebook(
-    inbound={"so-tttt": SOAP, "rest": (inbound("one-stop-rest/dossier"), inbound("one-stop-rest/step"))},
+    inbound={
+        "so-tttt": SOAP,
+        "rest": (inbound("one-stop-rest/dossier"), inbound("one-stop-rest/step")),
+        "hkd": (inbound("household-business/indicator"),),
+    },
     outbound={"national": {"dossier.v1": outbound("dvcqg/dossier"), "dossier-step.v1": outbound("dvcqg/step")}},
     routes=(),
     agencies=AGENCIES,
@@ -92,6 +100,24 @@ def test_a_refusal_is_told_with_the_agency_s_own_field_and_value() -> None:
     )
     assert "It comes from MaThuTuc (procedure code) in the agency's data, where '9.999999' stands." in found.english
     assert found.mend_english.startswith(f"Correct MaThuTuc of dossier {NUMBER} in the one-stop system")
+
+
+def test_a_figure_is_no_dossier_of_a_one_stop_system() -> None:
+    body = (CATALOGUE / "household-business/samples/tong-hop-thang.json").read_bytes()
+    about = died(body, kind="indicator.v1", source="hkd", code="17", path="value", value="128", text="Sai đơn vị")
+    assert about.letter.key == "HKD-01|2018-03|H12.31"
+    found = blame(about, RULES, ANSWERS)
+    assert found.places == (BlamePlace("so_luong", "128"),)
+    assert found.mend_vietnamese == (
+        "Sửa so_luong của chỉ tiêu HKD-01|2018-03|H12.31 trong phần mềm của đơn vị rồi lưu lại; hệ thống sẽ tự gửi lại."
+    )
+    assert found.mend_english.startswith(
+        "Correct so_luong of indicator HKD-01|2018-03|H12.31 in the agency's own system and save it"
+    )
+    assert "hồ sơ" not in f"{found.vietnamese} {found.mend_vietnamese}"
+    unread = blame(about, replace(RULES, inbound={}), ANSWERS)
+    assert "Trường này là giá trị của chỉ tiêu; không rõ" in unread.vietnamese
+    assert "It is the value of the indicator; where" in unread.english
 
 
 def test_the_row_of_the_letter_is_read_and_no_other() -> None:
@@ -267,7 +293,7 @@ def test_every_field_of_every_kind_has_a_title() -> None:
         if kind in TITLES:
             assert set(TITLES[kind]) == set(model.model_fields)
             assert all(title(kind, name).vi and title(kind, name).en for name in model.model_fields)
-    assert {"dossier.v1", "dossier-step.v1"} <= set(TITLES)
+    assert {"dossier.v1", "dossier-step.v1", "document.v1", "indicator.v1"} <= set(TITLES)
     assert title("dossier.v1", "strange").vi == "strange"
 
 

@@ -51,6 +51,14 @@ def test_what_is_not_known_is_told_as_such(died: dict[str, Any], outcome: dict[s
     assert where in line("national", replace(DIED, **died), replace(OUTCOME, **outcome), {}, *mappings())
 
 
+@pytest.mark.parametrize(
+    ("kind", "what"), [("document.v1", "document"), ("indicator.v1", "indicator"), ("x.v1", "record")]
+)
+def test_another_kind_is_told_by_its_name(kind: str, what: str) -> None:
+    said = line("national", replace(DIED, kind=kind, lane="A|2017|H59"), OUTCOME, {}, None, [])
+    assert said.startswith(f"national: dead letter #17, {what} A|2017|H59 of agency H59.05: MaTTHC")
+
+
 def test_a_step_is_told_as_one() -> None:
     died = replace(DIED, kind="dossier-step.v1")
     outcome = replace(OUTCOME, path="NguoiXuLy", value="Trần Văn Bình", text="NguoiXuLy Trần Văn Bình sai")

@@ -150,7 +150,7 @@ def test_r8_look_ups_go_in_tens_and_one_that_cannot_be_asked_waits_longer_and_ho
             assert [len(numbers) for numbers in portal.asked[:12]] == [10, *[1] * 10, 2]
             assert set(at.ledger.postponed) == {bad}, "nobody else waits for it"
             mended = True
-            await until(lambda: at.states() == ["delivered"] * 12, within_s=20)
+            await until(lambda: at.states() == ["delivered"] * 12, within_s=90)
             assert not at.ask("SELECT id FROM dispatch WHERE possibly_twice = 1"), "the portal said that it has none"
 
     asyncio.run(main())

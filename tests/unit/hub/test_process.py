@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import Literal, cast
 
 import orjson
 import pytest
@@ -15,6 +15,7 @@ from hub.rulebook import Rulebook
 from hub.sections import Route
 from mappings.catalogue import load
 from mappings.inbound import InboundMapping
+from mappings.renumbering import Renumbering
 from mappings.whence import Condition
 from schemas.dossier import Dossier
 from tests.unit.hub.line import BOTH, KEY, LEASE, arrival, dossier, page, rules, step
@@ -52,6 +53,13 @@ def test_a_good_row_becomes_a_candidate_with_its_body_and_where_it_goes() -> Non
     assert settlement.packed_records is not None
     records = unpack(settlement.packed_records)
     assert [records[c.offset_bytes : c.offset_bytes + len(c.body)] for c in (one, two)] == [one.body, two.body]
+
+
+def test_a_kind_that_is_not_counted_keeps_its_agency() -> None:
+    (candidate,) = processed(page(dossier("H59-1"))).candidates
+    assert candidate.agency == "H59.15"
+    (candidate,) = processed(page(step("H59-1"))).candidates
+    assert candidate.agency is None
 
 
 def test_an_event_has_the_time_of_its_own_and_its_dossiers_lane() -> None:
@@ -155,3 +163,21 @@ def test_a_row_that_is_deleted_at_its_source_goes_to_nobody() -> None:
     )
     told = [(c.key, c.destinations, c.no_route) for c in settlement.candidates]
     assert told == [("H59-1", (), "deleted at its source"), ("H59-2", ("n",), "")]
+
+
+def test_a_row_that_is_renumbered_at_its_source_tells_both_numbers() -> None:
+    def said(way: Literal["from", "to"]) -> list[tuple[str, tuple[str, ...], str, tuple[str, str] | None]]:
+        by = rules()
+        number = Renumbering(way, "GHI_CHU", lambda view: None, lambda view, scope: view["GHI_CHU"])
+        mappings = [replace(one, renumbered=number) if one.kind == "dossier.v1" else one for one in by.inbound["s"]]
+        read = page(dossier("H59-1", note="H59-9"), dossier("H59-2", note="H59-2"))
+        settlement = processed(read, replace(by, inbound={**by.inbound, "s": mappings}))
+        assert all(len(c.renumbered.digest) > 64 for c in settlement.candidates if c.renumbered)
+        return [
+            (c.key, c.destinations, c.no_route, (c.renumbered.old, c.renumbered.new) if c.renumbered else None)
+            for c in settlement.candidates
+        ]
+
+    assert said("from") == [("H59-1", ("n",), "", ("H59-9", "H59-1")), ("H59-2", ("n",), "", None)]
+    gone = ("H59-1", (), "renumbered to H59-9", ("H59-1", "H59-9"))
+    assert said("to") == [gone, ("H59-2", ("n",), "", None)]

@@ -104,7 +104,7 @@ async def failed(place: Place, about: str, said: str) -> None:
 
 
 async def until_row(place: Place, about: str, holds: Callable[[Any], bool]) -> None:
-    give_up_at = time.monotonic() + 10
+    give_up_at = time.monotonic() + 90
     while not holds((await place.rows())[about]):
         assert time.monotonic() < give_up_at, await place.rows()
         await asyncio.sleep(0.02)

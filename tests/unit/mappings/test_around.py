@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings import InboundMapping, ReadContext, Row, RowOk, read_all
+from mappings import InboundMapping, ReadContext, Row, RowOk, RowRefused, read_all
 from mappings.catalogue import load
 from mappings.origins import of_field, values_at
 from schemas.agency import AgencyRegister
@@ -32,6 +32,8 @@ SOAP = "{format: xml, unwrap: {path: //KetQua, holds: xml}, within: /DanhSach, e
 JSON = "{format: json, within: du_lieu}"
 LUC = "2017-03-20T08:00:00Z"
 ROW = f"<Buoc><SO>H-1</SO><LUC>{LUC}</LUC><PB>P</PB></Buoc>"
+NAMES = "<Buoc><SO/><LUC/><PB/></Buoc>"
+"""What is told of a row that stands where a value was expected: nothing of what is in it."""
 INSIDE = f"<DanhSach ma='7'><DonVi> Sở  </DonVi>{ROW}{ROW}</DanhSach>"
 
 
@@ -95,8 +97,12 @@ def test_a_value_stands_around_the_rows(
     ("inside", "path", "problem"),
     [
         (INSIDE, "MaDonVi", (None, "is required and empty", "reject")),
-        (INSIDE, "//Buoc", (None, "stands 2 times around the rows, so its value is not certain", "reject")),
-        (INSIDE.replace("Sở", "<Ten/>"), "DonVi", (None, "holds <Ten>, not text", "park")),
+        (
+            INSIDE,
+            "//Buoc",
+            (f"{NAMES}; {NAMES}", "stands 2 times around the rows, so its value is not certain", "reject"),
+        ),
+        (INSIDE.replace("Sở", "<Ten/>"), "DonVi", ("<DonVi><Ten/></DonVi>", "holds <Ten>, not text", "park")),
     ],
 )
 def test_what_is_not_certain_is_refused_row_by_row(
@@ -215,3 +221,44 @@ def test_whatever_stands_around_every_row_is_a_record_or_a_refusal(
         rows = read_all([one], body, None, context)
         assert len(rows) == len(values)
         assert all(isinstance(row, RowOk) or row.error.problems for row in rows)
+
+
+RENUMBERED = "{format: json, within: du_lieu, renumbered: {%s: SO_KIA}}"
+
+
+def test_a_step_under_the_old_number_is_for_nobody_and_one_under_the_new_says_nothing(
+    tmp_path: Path, context: ReadContext
+) -> None:
+    step = {"SO": "1", "LUC": LUC}
+    for way, told in (("to", [("1", "2"), None, None]), ("from", [None, None, None])):
+        one = mapping(tmp_path, RENUMBERED % way, "const: An")
+        rows = rows_of(one, [{**step, "SO_KIA": "2"}, {**step, "SO_KIA": " "}, {**step, "SO_KIA": "1"}], context)
+        assert [row.renumbered if isinstance(row, RowOk) else row.verdict for row in rows] == told
+
+
+def test_a_number_that_is_none_refuses_the_row(tmp_path: Path, context: ReadContext) -> None:
+    one = mapping(tmp_path, RENUMBERED % "to", "const: An")
+    [row] = rows_of(one, [{"SO": "1", "LUC": LUC, "SO_KIA": ["2"]}], context)
+    assert isinstance(row, RowRefused)
+    assert (row.verdict, row.error.path) == ("park", "SO_KIA")
+
+
+def test_a_csv_without_the_column_of_the_other_number_has_changed(tmp_path: Path, context: ReadContext) -> None:
+    one = mapping(tmp_path, "{format: csv, renumbered: {from: SO_CU}}", "const: An")
+    with pytest.raises(UndecodableError, match="the header lacks SO_CU"):
+        read_all([one], CSV, None, context)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("SoCu", "'renumbered' should be a mapping"),
+        ("{}", "'renumbered' should have one of from and to"),
+        ("{from: SoCu, to: SoMoi}", "'renumbered' should have one of from and to"),
+        ("{form: SoCu}", r"unknown key 'form' .* did you mean 'from'\?"),
+        ("{from: 'a b'}", "'a b' is no path"),
+    ],
+)
+def test_what_is_wrong_with_renumbered_is_told(tmp_path: Path, written: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        mapping(tmp_path, f"{{format: json, renumbered: {written}}}", "const: An")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +46,7 @@ def convert(
     assert isinstance(node.value, dict)
     ((name, options),) = node.value.items()
     tables = {"t": {"có": Marked("yes", 1), "1": Marked("one", 1)}, "s": {"x": Marked(4, 1)}}
-    setting = Setting(direction, field, FIELDS[field], FIELDS, True, True, tables, set(), "changed_at", problems)
+    setting = Setting(direction, field, FIELDS[field], FIELDS, True, True, tables, set(), "received_at", problems)
     compiled = CONVERTERS[name].build(options, setting)
     problems.stop()
     assert compiled is not None
@@ -231,11 +230,11 @@ def test_dates_that_are_read(written: str, value: Any, found: str | None) -> Non
         ("dd/MM/yyyy", "1/2/2017", "is no date written as dd/MM/yyyy"),
         ("[dd/MM/yyyy, iso]", "hôm qua", "is no date written as dd/MM/yyyy or iso"),
         ("dd/MM/yyyy", "٢٠/03/2017", "is no date written as"),
-        ("dd/MM/yyyy", "01/01/0001", "is no date of the calendar"),
+        ("dd/MM/yyyy", "01/01/0001", "is outside the years 1900-2199; what means 'no date' belongs under `none`"),
         ("dd/MM/yyyy", "02/01/0217", "is outside the years 1900-2199"),
         ("dd/MM/yyyy", "31/12/9999", "is outside the years 1900-2199"),
         ("/Date(ms)/", "/Date(-62135596800000)/", "is outside the years"),
-        ("/Date(ms)/", "/Date(999999999999999)/", "is no date of the calendar"),
+        ("/Date(ms)/", "/Date(999999999999999)/", "is outside the years 1900-2199"),
         ("/Date(ms)/", "1489971600000", "is no date written as"),
         ("iso", "2017-03-20+07:00", "is no date written as iso"),
         ("iso", "2017-W12-1", "is no date written as iso"),
@@ -266,11 +265,6 @@ def test_dates_that_are_refused(written: str, value: Any, said: str) -> None:
 def test_dates_that_are_written(written: str, found: Any) -> None:
     at = datetime(2017, 3, 20, 1, 0, 9, 7000, tzinfo=UTC)
     assert convert(f"date: {written}", at, field="due_at", direction="out") == found
-
-
-def test_the_manual_has_a_section_for_every_converter() -> None:
-    manual = (Path(__file__).parents[3] / "docs" / "mapping.md").read_text(encoding="utf-8")
-    assert [name for name in CONVERTERS if f"### `{name}`" not in manual] == []
 
 
 @pytest.mark.parametrize(

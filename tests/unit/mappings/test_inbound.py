@@ -170,6 +170,31 @@ def test_the_bytes_of_a_refused_row_are_canonical_and_can_be_read_again(context:
     assert read_all([DOSSIER], one, None, context) == DOSSIER.reread(first.raw, context)
 
 
+@pytest.mark.parametrize(
+    "body",
+    ["<D xmlns='motcua'><B><N>1</N></B></D>", "<D><B " + " ".join(f"a{n}=''" for n in range(600)) + "/></D>"],
+    ids=["a namespace that is no whole address", "more attributes than are sorted"],
+)
+def test_rows_that_have_no_canonical_form_are_refused_like_any(tmp_path: Path, body: str) -> None:
+    one, nobody = own(tmp_path, "format: xml, each: B"), ReadContext(agencies=AgencyRegister.empty())
+    [row], [again] = (read_all([one], body.encode(), None, nobody) for _ in range(2))
+    assert isinstance(row, RowRefused)
+    assert isinstance(again, RowRefused)
+    assert row.raw == again.raw
+    [read] = one.reread(row.raw, nobody)
+    assert isinstance(read, RowRefused)
+    assert str(read.error) == str(row.error)
+
+
+def test_a_body_whose_refused_rows_grow_beyond_all_bounds_is_refused_whole(
+    context: ReadContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = soap_page(soap_row([{**SOAP_STEP, "TrangThai": "x"} for _ in range(9)]))
+    monkeypatch.setattr("mappings.inbound.MAX_REFUSED_BYTES", 2000)
+    with pytest.raises(UndecodableError, match="the rows that are refused have more than 2,000 bytes, the first: "):
+        read_all([STEP], body, None, context)
+
+
 def test_the_bytes_of_a_refused_step_hold_it_alone(context: ReadContext) -> None:
     body = soap_page(soap_row([SOAP_STEP, {**SOAP_STEP, "TrangThai": "x"}, {**SOAP_STEP, "TrangThai": "y"}]))
     newer = body.replace(b"21/03/2017 09:15:00", b"23/03/2017 09:15:00")

@@ -42,7 +42,9 @@ def compiled(written: str, *, field: str = "note", direction: Any = "in", first:
 
     tables: dict[str, dict[str, Marked]] = {}
     reading = place if direction == "in" else None
-    setting = Setting(direction, field, FIELDS[field], FIELDS, True, first, tables, set(), "at", problems, reading)
+    setting = Setting(
+        direction, field, FIELDS[field], FIELDS, True, first, tables, set(), "received_at", problems, reading
+    )
     built = CONVERTERS[name].build(options, setting)
     problems.stop()
     assert built is not None
@@ -84,6 +86,41 @@ def convert(written: str, value: Any, **how: Any) -> Any:
         ("number: vi", 1.5, "1.5"),
         ("number: vi", 1e-7, "0.0000001"),
         ("number: {notation: vi, decimals: 1}", "1,50", "1.5"),
+        *[
+            ("period: month", written, "2026-03")
+            for written in (
+                "3/2026",
+                "03-2026",
+                "2026-3",
+                "2026-03",
+                "202603",
+                "Tháng 3/2026",
+                "THÁNG 03 năm 2026",
+                "T3.2026",
+            )
+        ],
+        *[
+            ("period: quarter", written, "2026-Q1")
+            for written in (
+                "1/2026",
+                "I/2026",
+                "Quý I/2026",
+                "quý 1, 2026",
+                "Quý I năm 2026",
+                "Q1-2026",
+                "2026-Q1",
+                "2026 Quý 1",
+            )
+        ],
+        *[("period: year", written, "2026") for written in ("2026", 2026, "Năm 2026")],
+        ("period: any", "Tháng 12/2026", "2026-12"),
+        ("period: any", "2026-12", "2026-12"),
+        ("period: any", "Quý IV/2026", "2026-Q4"),
+        ("period: any", "2026", "2026"),
+        ("period: month", MONDAY, "2017-03"),
+        ("period: quarter", MONDAY, "2017-Q1"),
+        ("period: year", MONDAY, "2017"),
+        ("period: month", datetime(2017, 3, 31, 17, tzinfo=UTC), "2017-04"),
     ],
 )
 def test_what_it_gives(written: str, value: Any, found: Any) -> None:
@@ -106,6 +143,21 @@ def test_what_it_gives(written: str, value: Any, found: Any) -> None:
         ("number: vi", 1e300, "number with a fraction"),
         ("number: vi", True, "true or false"),
         ("working_days: {add: 1}", "20/03/2017", "is no time"),
+        *[
+            ("period: month", written, "is no month written like 3/2026")
+            for written in ("13/2026", "0/2026", "2026", "Quý I/2026", "32026", "01/03/2026", "3/26", "", "3" * 5000)
+        ],
+        *[
+            ("period: quarter", written, "is no quarter written like Quý I/2026")
+            for written in ("5/2026", "V/2026", "03/2026", "2026-03", "202603", "Tháng 1/2026", "2026")
+        ],
+        ("period: year", "3/2026", "is no year written like 2026"),
+        *[
+            ("period: any", written, "is no period written like Tháng 3/2026 or Quý I/2026")
+            for written in ("3/2026", "I/2026", "nay", "Quý 1")
+        ],
+        ("period: any", MONDAY, "is a day; say whether its month, quarter or year is meant"),
+        ("period: year", 1.5, "text is expected"),
     ],
 )
 def test_what_it_refuses(written: str, value: Any, said: str) -> None:
@@ -146,6 +198,7 @@ def test_what_is_wrong_with_it_is_told(written: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
+        ("period: week", "'period'"),
         ("working_days: {}", "one of add, subtract and add_from"),
         ("working_days: {add: 1, subtract: 1}", "one of add, subtract and add_from"),
         ("working_days: {add: -1}", "whole number from 0 on"),
@@ -200,7 +253,7 @@ def test_the_number_of_days_may_stand_in_the_row(stands: Any, found: Any) -> Non
 def test_a_number_of_days_that_is_none_is_refused(stands: Any) -> None:
     built = compiled("working_days: {add_from: so_ngay}", field="due_at", first=False)
     assert built.with_beside is not None
-    with pytest.raises(RefusalError, match="from 0 to 999 at so_ngay") as refused:
+    with pytest.raises(RefusalError, match="is no number of working days, from 0 to 999") as refused:
         built.with_beside(MONDAY, SCOPE, stands)
     assert refused.value.found == stands
 

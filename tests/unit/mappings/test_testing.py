@@ -156,7 +156,7 @@ def test_pytest_collects_cases_and_missing_tests(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "mappings.conftest", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[3]
+        command, capture_output=True, text=True, timeout=180, check=False, cwd=Path(__file__).parents[3]
     )
     assert "the mapping has no test: write dossier_test.yaml beside it" in done.stdout
     assert "1 failed, 4 passed" in done.stdout

@@ -7,22 +7,33 @@ from typing import ClassVar
 
 import pytest
 
+from schemas.document import Document
 from schemas.dossier import Dossier
 from schemas.dossier_step import DossierStep
 from schemas.errors import CodeUnknownError
-from schemas.record import KINDS, Record, kind
+from schemas.indicator import Indicator
+from schemas.record import KINDS, Record, kind, lane_of
 
 
 def test_kinds_are_registered_by_name() -> None:
     assert kind("dossier.v1") is Dossier
     assert kind("dossier-step.v1") is DossierStep
+    assert kind("document.v1") is Document
+    assert kind("indicator.v1") is Indicator
     ours = {name for name, model in KINDS.items() if model.__module__.startswith("schemas.")}
-    assert ours == {"dossier.v1", "dossier-step.v1"}
+    assert ours == {"dossier.v1", "dossier-step.v1", "document.v1", "indicator.v1"}
 
 
 def test_an_unknown_kind_lists_the_known() -> None:
     with pytest.raises(CodeUnknownError, match=r"unknown kind 'dosier\.v1'; the kinds are .*dossier\.v1"):
         kind("dosier.v1")
+
+
+def test_the_lane_of_a_key_is_its_beginning_for_events_alone() -> None:
+    assert lane_of("dossier-step.v1", "H-1|2017-03-20T01:05:00Z|An|4") == "H-1"
+    assert lane_of("dossier.v1", "H-1") == "H-1"
+    assert lane_of("indicator.v1", "DN01|2026-03|H12") == "DN01|2026-03|H12"
+    assert lane_of("", "H-1|2017-03-20T01:05:00Z|An|4") == "H-1"
 
 
 def test_the_register_cannot_be_written() -> None:

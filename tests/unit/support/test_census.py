@@ -34,7 +34,9 @@ def run(folder: Path, test: str, *arguments: str, ci: bool) -> tuple[int, str]:
         *arguments,
         str(folder),
     ]
-    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=180, check=False
+    )
     return done.returncode, done.stdout
 
 

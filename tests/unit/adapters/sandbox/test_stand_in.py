@@ -82,8 +82,9 @@ def test_an_effect_without_an_answer_and_an_answer_that_is_late() -> None:
         token = httpx.post(f"{twin.url}/token", data=form).json()["access_token"]
         who = {"Authorization": f"Bearer {token}"}
         httpx.post(f"{twin.url}/_twin/fault", json={"mode": "accept-hang"})
+        soon = httpx.Timeout(30, read=0.2)
         with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{twin.url}/Document/SyncDocument", json={"DocCode": "a"}, headers=who, timeout=0.2)
+            httpx.post(f"{twin.url}/Document/SyncDocument", json={"DocCode": "a"}, headers=who, timeout=soon)
         httpx.post(f"{twin.url}/_twin/fault", json={"mode": "linger", "interval_s": 0.05})
         said = httpx.post(f"{twin.url}/Document/SyncDocument", json={"DocCode": "b"}, headers=who)
         assert said.json() == {"message": "OK"}

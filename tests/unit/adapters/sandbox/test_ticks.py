@@ -67,6 +67,16 @@ def test_going_on_goes_through_every_tick_and_never_back(tmp_path: Path) -> None
             asyncio.run(made.tick(tick))
 
 
+def test_ticks_may_be_added_to_the_file_while_the_twin_runs(tmp_path: Path) -> None:
+    made = ticks(tmp_path, one([[{"so": "1", "at": 1}]]))
+    asyncio.run(made.tick(1))
+    (tmp_path / "data.json").write_bytes(orjson.dumps(one([[], [{"so": "2", "at": 2}]])))
+    asyncio.run(made.tick(2))
+    assert numbers(made.agencies["a"].page(0, 1, 10)[0]) == ["1", "2"]
+    with pytest.raises(ValueError, match="tick 3 cannot be released: it is 2 now, and 2 is the last"):
+        asyncio.run(made.tick(3))
+
+
 def test_a_repeated_page_shifts_one_poll_and_loses_nothing(tmp_path: Path) -> None:
     made = ticks(tmp_path, one([[{"so": str(at), "at": at} for at in range(5)]], repeat=1))
     asyncio.run(made.tick(1))

@@ -90,7 +90,7 @@ def test_refuse_really_closes_the_port_and_off_opens_it_again(twin: Twin) -> Non
 
 
 def test_refuse_for_a_time_opens_the_port_by_itself(twin: Twin) -> None:
-    httpx.post(f"{twin.url}/_twin/fault", json={"mode": "refuse", "for_s": 0.3})
+    httpx.post(f"{twin.url}/_twin/fault", json={"mode": "refuse", "for_s": 2.0})
     began = time.monotonic()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{twin.url}/hello")
@@ -99,7 +99,7 @@ def test_refuse_for_a_time_opens_the_port_by_itself(twin: Twin) -> None:
             assert httpx.get(f"{twin.url}/hello").text == "xin chào"
             break
         except httpx.ConnectError:
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 60
 
 
 def test_down_cuts_the_line_before_the_effect_and_accept_drop_after_it(twin: Twin) -> None:
@@ -117,14 +117,14 @@ def test_down_cuts_the_line_before_the_effect_and_accept_drop_after_it(twin: Twi
 def test_drip_answers_each_read_quickly_and_the_whole_slowly(twin: Twin) -> None:
     fault(twin, mode="drip", interval_s=0.02)
     began = time.monotonic()
-    assert httpx.get(f"{twin.url}/hello", timeout=0.5).text == "xin chào"
+    assert httpx.get(f"{twin.url}/hello", timeout=5).text == "xin chào"
     assert time.monotonic() - began > 0.02 * len("xin chào")
 
 
 def test_hang_ends_with_the_client(twin: Twin) -> None:
     fault(twin, mode="hang")
     with pytest.raises(httpx.ReadTimeout):
-        httpx.get(f"{twin.url}/hello", timeout=0.1)
+        httpx.get(f"{twin.url}/hello", timeout=httpx.Timeout(30, read=0.1))
     assert EFFECTS == []
 
 
@@ -184,7 +184,7 @@ def test_a_twin_runs_as_a_process_and_stops_when_told(tmp_path: Path, how: str) 
 
 def test_data_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "adapters.sandbox", "rest-one-stop", "--data", str(tmp_path / "absent.json")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("python -m adapters.sandbox rest-one-stop: ")
     assert "absent.json" in done.stderr
@@ -213,5 +213,5 @@ def test_the_start_line_says_what_a_client_logs_in_with(
 
 def test_help_says_that_the_start_line_holds_test_credentials() -> None:
     command = [sys.executable, "-m", "adapters.sandbox", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
     assert "test credentials" in " ".join(done.stdout.split())

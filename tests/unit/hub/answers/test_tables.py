@@ -204,3 +204,45 @@ def test_a_code_that_the_table_has_learnt_is_unknown_no_more() -> None:
     assert not table.knows("send", 200, "missing", "khác")
     assert not table.knows("", 0, OTHERS, "")
     assert not table.knows("send", 200, "malformed", "")
+
+
+def test_a_package_may_bring_the_table_of_its_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = "answers: so-noi-vu\ncode: ma\nmessage: loi\nrules:\n  - {when: {status: 200, code: OK}, is: success}\n"
+    (tmp_path / "cua_so.py").write_text(
+        "from pathlib import Path\nTABLE = Path(__file__).with_name('cua_so.yaml')\n", encoding="utf-8"
+    )
+    (tmp_path / "cua_so.yaml").write_text(table, encoding="utf-8")
+    info = tmp_path / "cua_so-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: cua-so\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[hub.answers]\nso-noi-vu = cua_so:TABLE\nkhac = khong_co:TABLE\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert load_answers("so-noi-vu").file == str(tmp_path / "cua_so.yaml")
+    with pytest.raises(ConfigError, match="did you mean 'so-noi-vu'"):
+        load_answers("so-noi-v")
+    with pytest.raises(ConfigError, match=r"of cua-so .khong_co:TABLE. cannot be found.*repair or reinstall cua-so"):
+        load_answers("khac")
+    own = tmp_path / "answers" / "so-noi-vu.yaml"
+    own.parent.mkdir()
+    own.write_text(table, encoding="utf-8")
+    assert load_answers("so-noi-vu", tmp_path).file == str(own), "the deployment's own goes before it"
+
+
+def test_in_xml_a_code_is_a_text_and_its_elements_are_read(tmp_path: Path) -> None:
+    text = HEAD.replace("code: code\nmessage: message", "format: xml\ncode: A.Ma\nmessage: A.@loi")
+    file = tmp_path / "cong.yaml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_answers("cong.yaml", tmp_path)
+    [problem] = caught.value.problems
+    assert (problem.line, problem.mend) == (6, 'put it in quotes: "0"')
+    file.write_text(text.replace("code: 0", 'code: "0"'), "utf-8")
+    table = load_answers("cong.yaml", tmp_path)
+    good = Answer(200, b"\xef\xbb\xbf <r:R xmlns:r='u'><r:A loi='x'><r:Ma t='1'> 0 </r:Ma></r:A></r:R>")
+    assert table.classify(good).fault is None
+    assert "(x)" in table.classify(Answer(500, good.content)).text
+    for bad in (b"<R><A/></R>", b"<R>", b"<!DOCTYPE a [<!ENTITY e '0'>]><R><A><Ma>&e;</Ma></A></R>", b"0"):
+        assert table.classify(Answer(200, bad)).fault is FaultClass.TRANSIENT
+    assert table.classify(Answer(200, b'{"A": {"Ma": "0"}}')).fault is None, "JSON is read all the same"
+    with pytest.raises(ConfigError, match="unknown format 'xlm'"):
+        AnswerTable.from_data({"answers": "a", "code": "c", "message": "m", "format": "xlm", "rules": []}, "a.yaml")

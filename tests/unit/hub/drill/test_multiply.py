@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.drill.multiply import REVISIONS, Numbers, check, replaced, template
+from hub.drill.multiply import REVISIONS, Numbers, Reader, check, replaced, template
 from hub.drill.samples import Media, Sample
-from mappings.rows import RowOk
+from mappings.catalogue import CATALOGUE, load
+from mappings.inbound import InboundMapping
+from mappings.rows import ReadContext, RowOk
+from schemas.agency import AgencyRegister
 from schemas.dossier import Dossier
 from tests.unit.hub.drill.pages import page, reader
 
@@ -63,6 +66,24 @@ def test_numbers_are_given_out_once_and_look_alike(text: str, count: int) -> Non
     given_out = [numbers.fresh(text) for _ in range(count)]
     assert len({*given_out, text}) == count + 1
     assert not {c for number in given_out for c in number} - {*text, *"0123456789-"}
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("egc/indicator", "bao-cao-quy.json"), ("td-office/document", "van-ban-di.json")]
+)
+def test_what_has_its_key_in_no_single_field_is_shown_once(name: str, file: str) -> None:
+    mapping = load(name)
+    assert isinstance(mapping, InboundMapping)
+    body = (CATALOGUE / name.partition("/")[0] / "samples" / file).read_bytes()
+    agencies = AgencyRegister.from_rows(
+        [{"code": code, "name": code, "level": "province"} for code in ("000.00.00.H12", "000.00.05.H56", "H56.05")]
+    )
+    reading = Reader([mapping], ReadContext(agencies), lambda record: {"portal": record.key})
+    made = template(Sample("s", body, "json", file), reading)
+    assert made is not None
+    assert made.records
+    assert made.why == "no field holds the number as it is"
+    assert made.page({}, 1) == body
 
 
 def test_numbers_that_run_out_grow() -> None:

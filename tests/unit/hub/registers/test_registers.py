@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.configured import Configured
+from hub.ledger import Ledger
 from hub.ledger.registers import Change, Entry, RegisterState
+from hub.ledger.values import Version
 from hub.registers import Registers, merge
 from hub.registers.catalogue import MOST, Catalogue, read
 from hub.registers.comparing import compare
+from hub.registers.in_force import registered
 from hub.registers.keeping import Keeping
 from hub.registers.syncing import due_at
+from hub.reloading import Renewing
 from hub.rulebook import Rulebook
-from hub.sections import RegistersSection
+from hub.sections import DestinationSection, RegistersSection
 from schemas.agency import AgencyRegister
-from schemas.errors import CodeUnknownError, DestinationFault
+from schemas.errors import CodeUnknownError, ConfigError, DestinationFault
 from schemas.local_time import LOCAL
 from schemas.procedure import ProcedureRegister
 from tests.unit.hub.registers.deployments import deployment
@@ -191,8 +197,14 @@ def section(**more: Any) -> RegistersSection:
 )
 def test_when_it_is_looked_next(given: dict[str, Any], tried_h: float | None, failures: int, due_h: float) -> None:
     tried_at = None if tried_h is None else NOW - timedelta(hours=tried_h)
-    state = RegisterState("procedures", tried_at=tried_at, failures=failures)
+    state = RegisterState("procedures", tried_at=tried_at, read_at=tried_at, failures=failures)
     assert due_at(section(**given), state, NOW) == NOW + timedelta(hours=due_h)
+
+
+def test_a_look_that_came_to_no_end_is_made_again_soon() -> None:
+    state = RegisterState("procedures", tried_at=NOW - timedelta(hours=1))
+    for read_at in (None, NOW - timedelta(days=1)):
+        assert due_at(section(), replace(state, read_at=read_at), NOW) == NOW - timedelta(minutes=45)
 
 
 class KeptLedger:
@@ -231,39 +243,90 @@ class Shows:
         return [{"code": "1.000001.H59", "name": "A"}]
 
 
-def test_it_is_looked_when_it_is_time_and_what_changed_is_put_in_force_once() -> None:
-    ledger, renewed = KeptLedger(), []
-    book, done = [Rulebook({}, {}, (), AgencyRegister.empty())], asyncio.Event()
+class Hub:
+    """What a running hub goes by, and how often that was exchanged."""
 
-    async def renew(rules: Rulebook) -> None:
-        renewed.append(rules)
-        book[0] = rules
-        done.set()
+    def __init__(self, given: RegistersSection | None) -> None:
+        rules = Rulebook({}, {}, (), AgencyRegister.empty())
+        self.runs = Configured(deployment(given), rules, Version("hub.yaml", "", ()))
+        self.renewed = 0
+
+    async def renew(self, renewing: Renewing) -> None:
+        self.runs = await renewing(self.runs)
+        self.renewed += 1
+
+    def keeping(self, ledger: KeptLedger, portal: Any) -> Keeping:
+        return Keeping(cast(Ledger, ledger), lambda: self.runs, lambda name: portal, self.renew, now=lambda: NOW)
+
+
+def test_it_is_looked_when_it_is_time_and_what_changed_is_put_in_force_once() -> None:
+    ledger, hub = KeptLedger(), Hub(section())
 
     async def main() -> None:
-        keeping = Keeping(
-            ledger, deployment(section()), Shows(), lambda: book[0], renew, now=lambda: NOW  # type: ignore[arg-type]
-        )  # fmt: skip
-        assert len((await keeping.begin()).procedures) == 0
+        keeping = hub.keeping(ledger, Shows())
+        await keeping.put_in_force()
+        assert hub.renewed == 0
         await keeping.turn()
         await keeping.turn()
         assert ledger.taken == [int(NOW.timestamp() * 1_000_000)], "it is time once"
-        following = asyncio.create_task(keeping.follow())
-        await asyncio.wait_for(done.wait(), 20)
-        following.cancel()
+        await keeping.put_in_force()
+        await keeping.put_in_force()
 
     asyncio.run(main())
-    [rules] = renewed
-    assert [one.code for one in rules.procedures] == ["1.000001.H59"]
+    assert (hub.renewed, [one.code for one in hub.runs.rules.procedures]) == (1, ["1.000001.H59"])
+    assert [(one.role, one.name, one.text) for one in hub.runs.version.parts] == [
+        ("register", "procedures", "version 1\n")
+    ]
+
+
+def test_a_look_that_was_cut_off_is_made_again_at_once() -> None:
+    ledger, hub = KeptLedger(), Hub(section())
+    asked, answers = asyncio.Event(), asyncio.Event()
+
+    class Slow(Shows):
+        async def catalogue(self, register: str, provinces: Sequence[str], deadline_s: float) -> Any:
+            asked.set()
+            await answers.wait()
+            return await super().catalogue(register, provinces, deadline_s)
+
+    async def main() -> None:
+        keeping = hub.keeping(ledger, Slow())
+        looking = asyncio.create_task(keeping.turn())
+        await asyncio.wait_for(asked.wait(), 20)
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        ledger.states = replace(ledger.states, tried_at=NOW)
+        answers.set()
+        await keeping.turn()
+
+    asyncio.run(main())
+    assert (len(ledger.taken), [one.code for one in ledger.entries]) == (2, ["1.000001.H59"])
+
+
+def test_without_the_section_nothing_is_looked_at_nor_put_in_force() -> None:
+    ledger, hub = KeptLedger(), Hub(None)
+    ledger.states = RegisterState("procedures", 1)
+
+    async def main() -> None:
+        keeping = hub.keeping(ledger, Shows())
+        await keeping.turn()
+        await keeping.put_in_force()
+
+    asyncio.run(main())
+    assert (ledger.taken, hub.renewed) == ([], 0)
+
+
+def test_a_portal_that_shows_no_catalogues_is_refused() -> None:
+    found = Hub(section())
+    named = {"national": DestinationSection.model_validate({"adapter": "lgsp", "mappings": {"dossier.v1": "x/y"}})}
+    found.runs = replace(found.runs, deployment=replace(found.runs.deployment, destinations=named))
+    with pytest.raises(ConfigError, match="the adapter lgsp of 'national' shows no catalogues"):
+        found.keeping(KeptLedger(), object()).catalogues()
 
 
 def test_what_is_taken_over_no_more_is_not_in_force() -> None:
-    ledger = KeptLedger()
+    ledger, hub = KeptLedger(), Hub(section())
     ledger.entries = [Entry("agencies", "H59.05", {"name": "Sở", "level": "province"})]
     ledger.states = RegisterState("agencies", 1)
-
-    async def renew(rules: Rulebook) -> None: ...
-
-    rules = Rulebook({}, {}, (), AgencyRegister.empty())
-    keeping = Keeping(ledger, deployment(section()), Shows(), lambda: rules, renew)  # type: ignore[arg-type]
-    assert len(asyncio.run(keeping.begin()).agencies) == 0
+    rules, _ = asyncio.run(registered(cast(Ledger, ledger), hub.runs.deployment, hub.runs.rules))
+    assert len(rules.agencies) == 0

@@ -21,11 +21,16 @@ from hub.scaffold.mapping_file import mapping_text
 from hub.scaffold.names import SYNONYMS, fold, rank
 from hub.scaffold.sample import chosen, places, read
 from hub.scaffold.words import WORDS, code_of
+from hub.scaffold.workbook import workbook
 from hub.scaffold.write import with_entry
 from hub.scaffold.yaml_text import flow, key, quoted, scalar
-from mappings.load import load
+from mappings.decode import xlsx
+from mappings.inbound import InboundMapping
+from mappings.load import CATALOGUE, load
 from mappings.notation import Problems, parse
+from mappings.rows import ReadContext, RowOk, RowRefused
 from mappings.target import targets
+from schemas.agency import AgencyRegister
 from schemas.errors import ConfigError, Problem
 from schemas.record import KINDS
 
@@ -64,7 +69,7 @@ def test_the_table_of_names_knows_every_field_and_no_other(kind: str) -> None:
 
 @pytest.mark.parametrize("field", WORDS)
 def test_words_mean_codes_that_the_field_has(field: str) -> None:
-    target = targets(KINDS["dossier.v1"])[field]
+    target = next(known[field] for model in KINDS.values() if field in (known := targets(model)))
     assert {str(code) for code in WORDS[field].values()} == set(target.members)
 
 
@@ -80,6 +85,9 @@ def test_words_mean_codes_that_the_field_has(field: str) -> None:
         ("channel", "truc_tuyen", "online"),
         ("applicant_kind", "Doanh nghiệp", "enterprise"),
         ("note", "x", None),
+        ("priority", "Hoả tốc", "express"),
+        ("priority", "2", "very-urgent"),
+        ("medium", "điện tử + giấy", "parallel"),
     ],
 )
 def test_words_of_code_lists(field: str, word: str, code: Any) -> None:
@@ -113,6 +121,64 @@ def test_dates_by_their_shape(values: list[Any], formats: tuple[str, ...]) -> No
 @pytest.mark.parametrize("values", [[], ["Đang xử lý"], ["13/02/2017", "sớm"], ["31/02/2017"], [None], [True], ["0"]])
 def test_what_is_no_column_of_dates(values: list[Any]) -> None:
     assert shapes.dates(values) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "sort"),
+    [
+        (["Tháng 3/2018", "Quý I/2018", "2018"], "any"),
+        (["3/2018", "12/2018"], "month"),
+        (["I/2018", "4/2018"], "month"),
+        (["IV/2018", "Quý I/2018"], "quarter"),
+        ([2017, "2018"], "any"),
+        (["nay"], None),
+        ([], None),
+    ],
+)
+def test_periods_by_their_shape(values: list[Any], sort: str | None) -> None:
+    assert shapes.period(values) == sort
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (["1.234,5", "12"], ("vi", False)),
+        (["1,234.5"], ("en", False)),
+        (["1.234"], ("vi", True)),
+        (["12", 1.5], ("vi", False)),
+        ([1.5, 7], ("vi", False)),
+        (["1.234,5", "1,234.5"], None),
+        (["—"], None),
+    ],
+)
+def test_notations_by_their_shape(values: list[Any], found: tuple[str, bool] | None) -> None:
+    assert shapes.notation(values) == found
+
+
+SENDERS = AgencyRegister.from_rows(
+    [
+        {"code": "H56.05", "name": "Sở Thông tin và Truyền thông", "level": "province", "aliases": ["000.00.05.H56"]},
+        {"code": "H12.31", "name": "UBND huyện Năm Căn", "level": "district"},
+    ]
+)
+CATALOGUE_SAMPLES = (
+    ("td-office/samples/van-ban-di.json", "document.v1"),
+    ("staff/samples/can-bo-2018.csv", "indicator.v1"),
+)
+
+
+@pytest.mark.parametrize(("file", "kind"), CATALOGUE_SAMPLES)
+def test_a_list_of_documents_or_figures_becomes_a_mapping_that_compiles(file: str, kind: str, tmp_path: Path) -> None:
+    body = (CATALOGUE / file).read_bytes()
+    sample = read(body, places(body, file)[0])
+    guesses = guess(sample, kind)
+    assert guesses.lacking == ()
+    made = tmp_path / "made.yaml"
+    made.write_text(mapping_text(f"x/{kind.partition('.')[0]}", "x", sample, guesses), encoding="utf-8")
+    compiled = load(made)
+    assert isinstance(compiled, InboundMapping)
+    rows = list(compiled.read(body, charset=None, context=ReadContext(SENDERS)))
+    assert any(isinstance(row, RowOk) for row in rows), [str(row.error) for row in rows if isinstance(row, RowRefused)]
 
 
 def test_days_that_two_ways_of_writing_share_are_said() -> None:
@@ -191,6 +257,7 @@ def test_fields_below_others_and_attributes_are_columns() -> None:
         ("13/02/2017", "la", "13/02/2017"),
         ("abc-very-secret", "SessionToken", "hồ"),
         ("12", "la", "12"),
+        ("Giấy phép 77 mẫu", "SoHieu", "Hồ sơ mẫu của"),
     ],
 )
 def test_people_are_replaced_by_values_of_the_same_shape(text: str, name: str, made: str) -> None:
@@ -264,6 +331,25 @@ def test_a_line_of_csv_that_is_too_long_stays_so() -> None:
 @settings(max_examples=150, deadline=None)
 def test_any_csv_does(lines: list[list[str]]) -> None:
     scaffolded("\n".join(";".join(cells) for cells in lines).encode("utf-8", "surrogatepass"), "x.csv")
+
+
+CELLS = st.text(max_size=6) | st.sampled_from(
+    ["43814", "43814.5", "0001", "-1.50", "#N/A", "_x000D_", "[B]", "Số hồ sơ"]
+)
+
+
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=4), min_size=1, max_size=5), st.sampled_from([1, 3]))
+@settings(max_examples=60, deadline=None)
+def test_any_workbook_does(rows: list[list[str]], first: int) -> None:
+    scaffolded(workbook("Hồ sơ", rows, first=first), "x.xlsx")
+
+
+def test_what_is_written_into_a_workbook_is_read_back() -> None:
+    rows = [["a", "b", "c", "d"], ["0001", "43814.5", "-0.25", "1.50"], ["_x0041_", "<&>\x01\n", "#N/A", ""]]
+    table = xlsx.parse(workbook('S "1"', rows, first=3), sheet='S "1"', header=3, limit=1 << 20)
+    assert [list(table.header), *(list(line.cells) for line in table.lines)] == rows
+    assert [line.number for line in table.lines] == [4, 5]
+    assert workbook("x", rows) == workbook("x", rows)
 
 
 TREES = st.recursive(

@@ -35,6 +35,13 @@ def refused(body: bytes, charset: str | None = None) -> str:
         pytest.param(b"<a>\n<b>x", "not well-formed XML: ", id="truncated"),
         pytest.param(b"not xml", "not well-formed XML: ", id="text"),
         pytest.param(b"<a/><b/>", "not well-formed XML: ", id="two roots"),
+        pytest.param(
+            b"<br />\n<b>Warning</b>: no key in <b>a.php</b><br />\n<?xml version='1.0'?><a/>",
+            "not well-formed XML: before it stands 'Warning : no key in a.php'",
+            id="after a warning",
+        ),
+        pytest.param(b"Notice: x\n<?xml version='1.0'?><a/>", "before it stands 'Notice: x'", id="after a notice"),
+        pytest.param(b"<a><?xml version='1.0'?></a>", "line 1, column ", id="a declaration inside"),
         pytest.param(b"<a>\x00</a>", "a NUL character at line 1, column 4", id="NUL"),
         pytest.param(
             b"<a>\n\xff\xfe</a>", "byte 5 (line 2, byte 1 of it) is not valid in the encoding utf-8", id="not UTF-8"
