@@ -61,7 +61,7 @@ def test_every_mapping_of_the_catalogue_compiles_under_its_name(name: str) -> No
     assert mapping.name == name
     assert mapping.summary
     assert len(mapping.digest) == 64
-    assert isinstance(mapping, OutboundMapping if name.split("/")[0] in ("dvcqg", "lgsp") else InboundMapping)
+    assert isinstance(mapping, OutboundMapping if name.split("/")[0] in ("dvcqg", "lgsp", "plain") else InboundMapping)
 
 
 def test_the_catalogue_has_the_mappings_that_the_demo_needs() -> None:
