@@ -31,6 +31,7 @@ class CatalogueSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     service: Member
+    """The name of the service that shows it."""
     at: Member = "result"
     """Where the list is in the answer, a dotted path; assumed, after TraCuuHoSo."""
     arguments: dict[str, str] = Field(default_factory=dict)
@@ -38,11 +39,15 @@ class CatalogueSettings(BaseModel):
     province: Member | None = None
     """The member of the request that names a province, where the portal wants one: it is then asked for each."""
     code: Member
+    """The member of an entry that holds its code."""
     name: Member
+    """The member that holds its name."""
     valid_from: Member = "NgayHieuLuc"
+    """The member that holds the first day on which it holds."""
     valid_to: Member = "NgayHetHieuLuc"
-    """The last day on which it holds."""
+    """The member that holds the last day on which it holds."""
     successor: Member = "MaThayThe"
+    """The member that holds the code of what took its place."""
 
     @property
     def members(self) -> Mapping[str, str]:
@@ -51,10 +56,16 @@ class CatalogueSettings(BaseModel):
 
 
 class AgenciesSettings(CatalogueSettings):
+    """The catalogue of agencies."""
+
     service: Member = "LayDanhMucCoQuan"
+    """The name of the service that shows it."""
     code: Member = "MaCoQuan"
+    """The member of an entry that holds its code."""
     name: Member = "TenCoQuan"
+    """The member that holds its name."""
     level: Member = "CapCoQuan"
+    """The member that holds the agency's level."""
     levels: dict[str, AgencyLevel] = {
         "1": AgencyLevel.CENTRAL,
         "2": AgencyLevel.PROVINCE,
@@ -67,11 +78,18 @@ class AgenciesSettings(CatalogueSettings):
 
 
 class ProceduresSettings(CatalogueSettings):
+    """The catalogue of procedures."""
+
     service: Member = "LayDanhSachTTHC"
+    """The name of the service that shows it."""
     code: Member = "MaTTHC"
+    """The member of an entry that holds its code."""
     name: Member = "TenTTHC"
+    """The member that holds its name."""
     field_code: Member = "MaLinhVuc"
+    """The member that holds the code of the procedure's field."""
     field_name: Member = "TenLinhVuc"
+    """The member that holds the name of the procedure's field."""
 
     @property
     def members(self) -> Mapping[str, str]:
@@ -79,9 +97,14 @@ class ProceduresSettings(CatalogueSettings):
 
 
 class FieldsSettings(CatalogueSettings):
+    """The catalogue of the fields that procedures belong to."""
+
     service: Member = "LayDanhMucLinhVuc"
+    """The name of the service that shows it."""
     code: Member = "MaLinhVuc"
+    """The member of an entry that holds its code."""
     name: Member = "TenLinhVuc"
+    """The member that holds its name."""
 
 
 class CataloguesSettings(BaseModel):

@@ -15,6 +15,7 @@ It knows `hub.ports` and the errors, and nothing of how a destination speaks.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -26,7 +27,7 @@ import pytest
 
 from hub.contract.adapter import AdapterContract
 from hub.contract.lacks import needs
-from hub.ports import Destination, Fault, FaultClass, Mode, Outgoing, Receipt, Result, Unknown
+from hub.ports import Catalogues, Destination, Fault, FaultClass, Mode, Outgoing, Receipt, Result, Unknown
 from schemas.errors import DestinationFault, Problem
 
 T = TypeVar("T")
@@ -329,6 +330,22 @@ class DestinationContract(AdapterContract):
             if not destination.can_look_up:
                 with pytest.raises(DestinationFault):
                     await destination.look_up([portal.record(1).lane], DEADLINE_S)
+
+        self.run(portal, story)
+
+    def test_catalogues_that_cannot_be_had_whole_are_a_fault(self, portal: Portal) -> None:
+        """A portal need not show its registers; an adapter that does says it by having `Catalogues.catalogue`."""
+
+        async def story(destination: Destination) -> None:
+            if not isinstance(destination, Catalogues):
+                return
+            wanted = list(inspect.signature(Catalogues.catalogue).parameters)[1:]
+            assert list(inspect.signature(destination.catalogue).parameters) == wanted
+            await asyncio.to_thread(portal.fault, "refuse")
+            for register in ("agencies", "procedures", "fields"):
+                with pytest.raises(DestinationFault) as fault:
+                    await destination.catalogue(register, ["H59"], DEADLINE_S)
+                assert fault.value.down, "DestinationFault(…, down=True) where nobody is there"
 
         self.run(portal, story)
 
