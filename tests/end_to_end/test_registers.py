@@ -17,8 +17,10 @@ from adapters.sandbox.twin import Twin, running
 from hub.app import App
 from hub.cli import app as commands
 from hub.cli.operating import perform
+from hub.ledger.audit import By
 from hub.operations import RegistersSynced, SyncRegisters
 from hub.registers.syncing import Synced
+from hub.reloading import Reloaded
 from hub.settings import load
 from schemas.local_time import LOCAL
 from tests.end_to_end.town import until
@@ -43,16 +45,18 @@ destinations:
       password: mat-khau-thu
       dstcode: VN:GOV:000.00.00.G22:vpcpdvcprovider
       madonvi: H59
-registers: {{from: national, take: [procedures, fields], provinces: [H59, H61]}}
+{section}
 routes:
   - {{kinds: [dossier.v1], to: [national]}}
 agency_files: {{}}
 """
+SECTION = "registers: {from: national, take: [procedures, fields], provinces: [H59, H61]}"
 AGENCIES = "- {code: H59.34, name: UBND huyện Cầu Ngang, level: district, aliases: [000.00.34.H59]}\n"
 HEADER = (
     "SO_HO_SO;MA_TTHC;TEN_TTHC;MA_LINH_VUC;LINH_VUC;MA_DON_VI;LOAI_DOI_TUONG;HO_TEN;SO_GIAY_TO;DIA_CHI;DIEN_THOAI;EMAIL;"
     "TRICH_YEU;KENH;MUC_DO;TRANG_THAI;NGAY_TIEP_NHAN;NGAY_HEN_TRA;NGAY_KET_THUC;NGAY_TRA;GHI_CHU;NGAY_CAP_NHAT"
 )
+BY = By("lan", "the portal's registers")
 KNOWN, NEW, ENDED = "1.001193.H59", "1.009999.H59", "1.000894.H59"
 FIELDS = [{"MaLinhVuc": "HT", "TenLinhVuc": "Hộ tịch"}]
 
@@ -72,11 +76,15 @@ class Place:
     """A folder with a configuration, and the twin portal with its catalogues and its log."""
 
     def __init__(self, folder: Path, portal: Twin) -> None:
-        self.folder, self.config = folder, folder / "hub.yaml"
-        self.config.write_text(CONFIG.format(url=portal.url), encoding="utf-8")
+        self.folder, self.config, self._url = folder, folder / "hub.yaml", portal.url
+        self.write(SECTION)
         (folder / "agencies.yaml").write_text(AGENCIES, encoding="utf-8")
         (folder / "drop").mkdir()
         self._files = 0
+
+    def write(self, section: str) -> None:
+        """Write the configuration, with the section `registers` or without."""
+        self.config.write_text(CONFIG.format(url=self._url, section=section), encoding="utf-8")
 
     def shows(self, *procedures: dict[str, str]) -> None:
         held = {"procedures": procedures, "fields": FIELDS}
@@ -147,6 +155,48 @@ def test_an_unknown_procedure_waits_at_the_source_until_the_catalogue_has_it(tmp
         assert made.exit_code == 0, made.output
         [file] = told.rglob("*.csv")
         assert "mã thay thế là “1.000894.H61”" in file.read_text(encoding="utf-8-sig")
+
+
+def test_a_reload_keeps_what_was_taken_over_and_one_that_adds_the_section_takes_it(tmp_path: Path) -> None:
+    with place(tmp_path, unregistered="refuse") as here:
+        here.write("")
+
+        async def main() -> None:
+            app, stop = App(load(here.config)), asyncio.Event()
+
+            async def reload(section: str) -> Reloaded:
+                here.write(section)
+                return await app.reload(BY)
+
+            def known() -> list[str]:
+                return [one.code for one in app.rules.procedures]
+
+            await app.open()
+            serving = asyncio.create_task(app.serve(stop))
+            try:
+                assert known() == []
+                added = await reload(SECTION)
+                await until(lambda: KNOWN in known(), 30.0, show=known)
+                # Another register is another version of the configuration, and what is made by it says so.
+                await until(lambda: app.rules.configuration != added.configuration, 30.0)
+                before = app.rules.configuration
+                agencies = here.folder / "agencies.yaml"
+                agencies.write_text(f"{AGENCIES}- {{code: H59.35, name: UBND, level: district}}\n", encoding="utf-8")
+                kept = await reload(SECTION)
+                assert kept.before == before
+                assert kept.changes == ["agencies agencies.yaml differs"]
+                assert (KNOWN in known(), "H59.35" in [one.code for one in app.rules.agencies]) == (True, True)
+                here.drop(("A-1", KNOWN, "20260301"), ("B-1", NEW, "20260301"))
+                await until(lambda: here.delivered() == ["A-1"], 30.0, show=here.delivered)
+                gone = await reload("")
+                assert "register procedures differs" in gone.changes
+                assert known() == []
+            finally:
+                stop.set()
+                await serving
+                await app.close()
+
+        asyncio.run(main())
 
 
 def test_what_the_portal_no_longer_shows_ends_that_day_and_a_great_loss_is_not_believed(tmp_path: Path) -> None:
