@@ -201,7 +201,7 @@ def _tables() -> dict[str, Any]:
     entries = {"type": "object", "additionalProperties": _SCALAR}
     return {
         "type": "object",
-        "additionalProperties": _or({"type": "string"}, entries),
+        "additionalProperties": _or({"type": "string"}, entries, {"type": "null"}),
         "description": "Code tables by name: {word: code}, or a file beside the mapping, .yaml or .csv.",
     }
 

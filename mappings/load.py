@@ -132,6 +132,9 @@ def _tables(
         return {}
     found: dict[str, Mapping[str, Marked]] = {}
     for name, item in Keys(node, "'tables'", problems):
+        if item.value is None:
+            found[name] = {}  # a block whose words are all comments still: each one waits
+            continue
         if not isinstance(item.value, str):
             found[name] = words(item, name, problems)
             continue

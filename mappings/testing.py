@@ -259,10 +259,19 @@ def _refusal(problem: RefusedValueError, wanted: Mapping[str, Any]) -> Iterator[
             yield Difference(f"a problem has no {key!r}; it has {', '.join(_PROBLEM_KEYS)}")
             continue
         found = getattr(problem, key)
-        same = str(value) in found if key == "reason" else found == (None if value is None else str(value))
+        if key == "reason":
+            same = _composed(str(value)) in _composed(found)
+        elif key == "value":  # as it came, perhaps decomposed; what people write is composed
+            same = _composed(found) == _composed(None if value is None else str(value))
+        else:
+            same = found == (None if value is None else str(value))
         if not same:
             said = f"the {key} of a problem is {found!r}, {value!r} expected"
             yield Difference(said, None, f"{problem.field or ''}.{key}".lstrip("."), value, found)
+
+
+def _composed(text: str | None) -> str:
+    return "\0" if text is None else normalize("NFC", text)
 
 
 def _differences(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Difference]:

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import threading
 from asyncio import Transport
@@ -243,6 +244,18 @@ def _bound(port: int) -> socket.socket:
     return sock
 
 
+def _refuse_taken(port: int) -> None:
+    """Raises: OSError where somebody listens at the port: `SO_REUSEPORT` alone would let two twins share it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen(1)
+        except OSError as error:
+            said = f"port {port} is in use; stop who listens there, or take another by --port (0 takes a free one)"
+            raise OSError(error.errno, said) if error.errno == errno.EADDRINUSE else error from None
+
+
 class Twin:
     """A twin and its addresses, bound, not serving until `run`; `url` is the system's own, `control` never refuses."""
 
@@ -256,6 +269,8 @@ class Twin:
         port: int = 0,
     ) -> None:
         """Raises: OSError when the port is taken; ValueError from `create` for data or options that cannot be used."""
+        if port:
+            _refuse_taken(port)
         self._reserve = _bound(port)
         address = self._reserve.getsockname()[1]
         self._sockets = [_bound(address), _bound(0)]

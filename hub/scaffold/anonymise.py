@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unicodedata import normalize
 
 from lxml import etree
 
@@ -52,6 +53,7 @@ _GIVEN = (
     "Tâm",
 )
 _FILLER = ("hồ", "sơ", "mẫu", "của", "người", "nộp", "đề", "nghị", "giải", "quyết", "theo", "quy", "định")
+_TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")
 _SHORT = re.compile(r"[\w.-]{1,3}")
 _LOG_IN = re.compile(r"token|session|password|matkhau|secret|username|taikhoan|apikey", re.IGNORECASE)
 
@@ -59,8 +61,12 @@ _LOG_IN = re.compile(r"token|session|password|matkhau|secret|username|taikhoan|a
 class Anonymiser:
     """Replaces values; remembers which stands for which."""
 
-    def __init__(self, fields: Mapping[str, str] | None = None, kind: str = "dossier.v1") -> None:
-        """`fields`: by the path of a column the field of `kind` that the mapping fills from it."""
+    def __init__(self, fields: Mapping[str, str] | None = None, kind: str = "dossier.v1", charset: str = "") -> None:
+        """`fields`: by the path of a column the field of `kind` that the mapping fills from it.
+
+        `charset` is what the result will be encoded in, so that nothing is invented that it cannot write.
+        """
+        self._charset = charset
         self._mapped = fields or {}
         self._kind = kind
         self._known: dict[tuple[str, str], str] = {}
@@ -71,7 +77,7 @@ class Anonymiser:
         if value is None or isinstance(value, bool):
             return value
         text = str(value)
-        what = self._what(text.strip(), name, path)
+        what = self._what(normalize("NFC", text.strip()), name, path)
         if what == "kept" or not text.strip():
             return self.without_persons(text) if isinstance(value, str) else value
         made = self._made(what, text)
@@ -117,10 +123,36 @@ class Anonymiser:
         known = self._known.get((what, text))
         if known is None:
             number = sum(kind == what for kind, _ in self._known)
-            known = self._known[what, text] = _invented(what, text, number)
+            known = self._known[what, text] = writable(_invented(what, text, number), self._charset)
             if what in ("name", "phone", "digits", "email", "address") and len(text) >= 4:
                 self._persons[text] = known
         return known
+
+
+def writable(text: str, charset: str) -> str:
+    """A text as an encoding can write it: with its tones apart for Windows-1258, else without them where need be."""
+    if not charset or _encodable(text, charset):
+        return text
+    apart = "".join(sign if _encodable(sign, charset) else _tone_apart(sign) for sign in normalize("NFC", text))
+    if _encodable(apart, charset):
+        return apart
+    plain = normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
+    return plain.encode("ascii", "ignore").decode()
+
+
+def _encodable(text: str, charset: str) -> bool:
+    try:
+        text.encode(charset)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _tone_apart(letter: str) -> str:
+    """`ễ` as `ê` and a tilde: the form that Windows-1258 has."""
+    base, *marks = normalize("NFD", letter)
+    tones = [mark for mark in marks if mark in _TONES]
+    return normalize("NFC", base + "".join(mark for mark in marks if mark not in _TONES)) + "".join(tones)
 
 
 def _family(kind: str) -> str:
@@ -175,7 +207,7 @@ def anonymous(body: bytes, sample: Sample, fields: Mapping[str, str], kind: str,
     `fields`: by the path of a column the field of `kind` that is made of it.
     """
     spec = sample.place.spec
-    anonymiser = Anonymiser(fields, kind)
+    anonymiser = Anonymiser(fields, kind, spec.charset)
     if spec.format == "csv":
         return _csv(body, sample, anonymiser, rows)
     if spec.format == "xlsx":

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from unicodedata import normalize
 
 from hub.scaffold import shapes
 from hub.scaffold.names import rank, turned
@@ -104,6 +105,7 @@ def guess(
     work.words = _told_words(work, codes or {})
     _by_name(work, skip={*given, *constants})
     _by_shape(work, skip={*given, *constants})
+    _due_for_returned(work, skip={*given, *constants})
     fields: list[Guess] = []
     tables: dict[str, tuple[Code, ...]] = {}
     for name, target in work.known.items():
@@ -138,13 +140,16 @@ def _both_in_one(work: _Work) -> bool:
 def _take_given(work: _Work, given: Mapping[str, str], constants: Mapping[str, str]) -> None:
     problems = []
     columns = {column.path: column for column in work.sample.columns}
+    # What is typed is composed, whatever the sample is.
+    composed = {normalize("NFC", path): column for path, column in columns.items()}
     for name in {**given, **constants}:
         if name not in work.known:
             said = f"{work.kind} has no field {name!r}"
             problems.append(Problem("unknown-field", said, f"its fields are {', '.join(work.known)}"))
     for name, path in given.items():
-        if path in columns:
-            work.taken[name], work.why[name] = columns[path], "as told"
+        column = columns.get(path) or composed.get(normalize("NFC", path))
+        if column is not None:
+            work.taken[name], work.why[name] = column, "as told"
         else:
             said = f"--field {name}={path}: no row has {path!r}"
             problems.append(Problem("unknown-path", said, f"the rows have {', '.join(columns)}"))
@@ -177,7 +182,7 @@ def _told_words(work: _Work, codes: Mapping[str, str]) -> dict[str, dict[str, in
             mend = f"use one of: {', '.join(target.members)}" if target.members else "write a code of the field"
             problems.append(Problem("wrong-value", f"--code {place}={text}: {error}", mend))
             continue
-        found.setdefault(name, {})[word.strip()] = int(text) if text.isdecimal() else text
+        found.setdefault(name, {})[normalize("NFC", word.strip())] = int(text) if text.isdecimal() else text
     if problems:
         raise ConfigError(problems)
     return found
@@ -284,9 +289,50 @@ def _field(work: _Work, name: str, target: Target, tables: dict[str, tuple[Code,
         spec["number"] = found[0] if found else "vi"
         doubt = "" if found else "its values are no numbers in one notation"
         doubt = "1.234 is a thousand here; it may be one: look at a fraction" if found and found[1] else doubt
+    if name in _ENDS and not doubt:
+        doubt = _contradicted(work, name) or _perhaps_due(work, name)
+    if name == "due_at" and work.why[name] == _RATHER_DUE:
+        doubt = f"{_contradicted(work, name)}: a due date, or say --field returned_at={column.path}"
     if not column.filled:
         doubt = "no row of the sample has a value here"
     return Guess(name, spec, why, column, doubt)
+
+
+_ENDS = ("finished_at", "returned_at")
+"""Times that a dossier has only when the work on it is done: what portals are told of it hangs on them."""
+_IN_PROGRESS = frozenset({1, 2, 4, 5, 6})
+"""Of `DossierStatus`: nobody has finished such a dossier."""
+_RATHER_DUE = "by name a return; by its rows a due date"
+
+
+def _due_for_returned(work: _Work, skip: set[str]) -> None:
+    """Take what is called a return for the due date where dossiers in progress have it and nothing else is due."""
+    if skip & {"due_at", "returned_at"} or "due_at" in work.taken or "due_at" not in work.known:
+        return
+    column = work.taken.get("returned_at")
+    if column is not None and work.why["returned_at"] == "by name" and _contradicted(work, "returned_at"):
+        del work.taken["returned_at"], work.why["returned_at"]
+        work.taken["due_at"], work.why["due_at"] = column, _RATHER_DUE
+
+
+def _contradicted(work: _Work, name: str) -> str:
+    """In how many rows the status says that a time like this cannot be there yet; empty where it never does."""
+    status, column = work.taken.get("status"), work.taken[name]
+    if status is None:
+        return ""
+    told = work.words.get("status", {})
+    codes = [None if word is None else told.get(str(word), code_of("status", str(word))) for word in status.values]
+    there = [at is not None and not shapes.is_no_date(at) for at in column.values]
+    wrong = sum(code in _IN_PROGRESS and has for code, has in zip(codes, there, strict=True))
+    if not wrong:
+        return ""
+    return f"{wrong} of {len(there)} rows have it while their status says that they are in progress"
+
+
+def _perhaps_due(work: _Work, name: str) -> str:
+    if name != "returned_at" or "due_at" in work.taken or not work.taken[name].filled:
+        return ""
+    return f"no column is the due date; if this is it, say --field due_at={work.taken[name].path}"
 
 
 def _flags(column: Column) -> bool:

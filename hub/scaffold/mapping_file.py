@@ -76,7 +76,8 @@ def _inner(path: str, count: int) -> str:
 
 def _table(name: str, codes: Sequence[Code]) -> list[str]:
     sure = [one for one in codes if one.code is not None]
-    lines = [f"  {name}:" if sure else f"  {name}: {{}}"]
+    # In block form without a word too: then a comment that loses its sign is an entry.
+    lines = [f"  {name}:" if codes else f"  {name}: {{}}"]
     lines += [f"    {key(one.word)}: {scalar(one.code)}" for one in sure]
     lines += [
         f"    # ? {shown(one.word)}: what does it mean? {one.count} of the sample's rows wait until it is known"

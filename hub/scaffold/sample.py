@@ -26,6 +26,7 @@ from mappings.decode.charset import of_text
 from mappings.decode.packed import SIGNS
 from mappings.decode.source import MAX_BYTES
 from mappings.document import decoder
+from mappings.inbound import tidy
 from mappings.refusal import RefusalError
 from mappings.shapes.path import PathError
 from mappings.shapes.xml import local
@@ -161,7 +162,8 @@ def _value(get: Callable[[Any], Any], document: Any, index: int) -> Any:
         value = get(document.view(index))
     except RefusalError:
         return None
-    return (value.strip() or None) if isinstance(value, str) else value
+    # As a mapping reads it: some systems send their text decomposed.
+    return tidy(value) if isinstance(value, str) else value
 
 
 def _decodes(body: bytes, place: Place) -> bool:

@@ -88,6 +88,11 @@ def _read(format_: str, text: str) -> datetime | None:
     return at if at is not None and at.year in _LIKELY else None
 
 
+def is_no_date(value: object) -> bool:
+    """Whether a system writes this where it has no date."""
+    return _NO_DATE.fullmatch(str(value).strip()) is not None
+
+
 def dates(values: Sequence[object]) -> Dates | None:
     """How a column writes its times; None where not every value of it is a time that can be read."""
     texts = list(dict.fromkeys(str(value).strip() for value in values if type(value) in (str, int, float)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from hub.scaffold import shapes
 from hub.scaffold.anonymise import anonymous
@@ -15,12 +16,12 @@ from hub.scaffold.editors import head
 from hub.scaffold.guess import Guesses
 from hub.scaffold.mapping_file import mapping_text
 from hub.scaffold.sample import Sample
-from hub.scaffold.yaml_text import flow, scalar
+from hub.scaffold.yaml_text import flow, scalar, shown
 from mappings.inbound import InboundMapping
 from mappings.load import load
 from mappings.rows import ReadContext, Row, RowOk
-from schemas.agency import Agency, AgencyRegister
-from schemas.errors import CodeUnknownError
+from schemas.agency import Agency, AgencyRegister, fold
+from schemas.errors import CodeUnknownError, ConfigError
 from schemas.local_time import LOCAL
 
 STEMS = {"dossier.v1": "dossier", "dossier-step.v1": "step"}
@@ -84,7 +85,12 @@ def propose(
     with tempfile.TemporaryDirectory(prefix="hub-new-") as folder:
         file = Path(folder) / f"{stem}.yaml"
         file.write_text(text, encoding="utf-8")
-        compiled = load(file)
+        try:
+            compiled = load(file)
+        except ConfigError as error:
+            # The file that a person will have, not the one that is gone already.
+            meant = f"mappings/{mapping}.yaml"
+            raise ConfigError([replace(one, file=meant) for one in error.problems]) from None
     assert isinstance(compiled, InboundMapping)
     label = Path(beside).name
 
@@ -93,11 +99,14 @@ def propose(
 
     found = tried(agencies)
     unknown = tuple(_unknown_agencies(agencies, found))
+    invented: set[str] = set()
     if unknown:
         # For the test alone they get invented codes, so that it proves the rest of the mapping.
-        agencies = AgencyRegister([*agencies, *_invented(unknown, province)])
+        made = _invented(unknown, province)
+        invented = {agency.code for agency in made}
+        agencies = AgencyRegister([*agencies, *made])
         found = tried(agencies)
-    used = [agency for agency in agencies if _used(agency, found)]
+    used = [agency for agency in agencies if agency.code in invented or _used(agency, found)]
     files = {
         f"mappings/{mapping}.yaml": text.encode(),
         f"mappings/{mapping}_test.yaml": test_text(f"../../{beside}", found, used).encode(),
@@ -120,14 +129,19 @@ def _unknown_agencies(agencies: AgencyRegister, rows: Iterable[Row]) -> list[str
 
 def _invented(names: Iterable[str], province: str) -> list[Agency]:
     made = []
-    for number, name in enumerate(names, 1):
+    # Two spellings of one name are one agency.
+    spelt: dict[str, str] = {}
+    for name in names:
+        spelt.setdefault(fold(name), name)
+    for number, name in enumerate(spelt.values(), 1):
         code = name if shapes.is_agency([name]) else f"{province}.T{number}"
-        made.append(Agency.model_validate({"code": code, "name": name[:250], "level": "province"}))
+        made.append(Agency.model_validate({"code": code, "name": shown(name, 249), "level": "province"}))
     return made
 
 
 def _used(agency: Agency, rows: Iterable[Row]) -> bool:
-    return any(isinstance(row, RowOk) and getattr(row.record, "agency", None) == agency.code for row in rows)
+    of = (getattr(row.record, "agency", None) if isinstance(row, RowOk) else row.agency for row in rows)
+    return agency.code in of
 
 
 def _resolves(agencies: AgencyRegister, text: str) -> bool:
@@ -170,7 +184,8 @@ def _row(row: Row) -> list[str]:
         return ["      - record:", *(f"          {name}: {scalar(value)}" for name, value in record.items())]
     lines = [f"      - refused: {row.verdict}", "        problems:"]
     for problem in row.error.problems:
-        told = {"field": problem.field, "path": problem.path, "value": problem.value}
+        value = problem.value and normalize("NFC", problem.value)
+        told = {"field": problem.field, "path": problem.path, "value": value}
         lines.append(f"          - {flow({key: value for key, value in told.items() if value})}")
     return lines
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from unicodedata import normalize
 
 _PLAIN = re.compile(r"(?:[^\W\d_]|/(?=\w))[\w./()-]*(?: [\w./()-]+)*")
 _SPECIAL = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"})
@@ -46,8 +47,8 @@ def flow(value: Any) -> str:
 
 
 def shown(text: str, most: int = _SHOWN) -> str:
-    """A text of somebody else's for a comment: one line, printable, not too long."""
-    line = " ".join(_UNPRINTABLE.sub("?", text).split())
+    """A text of somebody else's for a comment: one line, composed, printable, not too long."""
+    line = " ".join(_UNPRINTABLE.sub("?", normalize("NFC", text)).split())
     return line if len(line) <= most else f"{line[:most]}…"
 
 

@@ -80,7 +80,7 @@ def test_each_is_listed_with_its_package(hub: Any, install: Install) -> None:
     assert "one 1.2" in ran.out
     listed = hub("adapters", "--json").json
     assert listed["ok"]
-    assert [one["role"] for one in listed["adapters"]] == ["source"] * 6 + ["destination"] * 2
+    assert [one["role"] for one in listed["adapters"]] == ["source"] * 6 + ["destination"] * 3
     assert listed["adapters"][1] == {
         "name": "old-system",
         "role": "source",

@@ -79,7 +79,7 @@ class TestSql(SourceContract):
 
 
 def test_the_suite_walks_every_source_that_is_registered() -> None:
-    others = ("dvcqg", "lgsp", "recorded")  # the last one only shows again what one of these has read
+    others = ("dvcqg", "http", "lgsp", "recorded")  # the last one only shows again what one of these has read
     sources = {point.name for point in entry_points(group="hub.adapters") if point.name not in others}
     assert sources == {each.adapter for each in (TestSoap, TestRest, TestFiles, TestSql)}
 

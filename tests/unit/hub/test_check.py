@@ -265,6 +265,7 @@ def test_every_adapter_that_the_package_declares_can_be_imported(monkeypatch: py
         "recorded": "source",
         "dvcqg": "destination",
         "lgsp": "destination",
+        "http": "destination",
     }
 
 
