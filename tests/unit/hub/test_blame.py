@@ -188,7 +188,8 @@ def test_a_constant_and_a_default_of_the_inbound_mapping_are_told(tmp_path: Path
 def test_every_place_that_a_value_may_come_from_is_told(tmp_path: Path) -> None:
     text = (Path(__file__).parents[3] / "mappings/catalogue/one-stop-soap/dossier.yaml").read_text("utf-8")
     text = text.replace("tables/status.yaml", "{Đang xử lý: 4}").replace("one-stop-soap/dossier", "x/dossier")
-    text = text.replace("{path: MaThuTuc, procedure: {give: code, register: optional}}", "{first: [MaMoi, MaThuTuc]}")
+    written = "{path: MaThuTuc, procedure: {give: code, register: optional}}"
+    text = text.replace(written, "{first: [MaMoi, MaThuTuc]}")
     (tmp_path / "x").mkdir()
     (tmp_path / "x/dossier.yaml").write_text(text, "utf-8")
     mapping = load("x/dossier", folders=(tmp_path,))
