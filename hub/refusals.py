@@ -21,6 +21,14 @@ class Said:
 
 
 _PATTERNS: tuple[tuple[str, str], ...] = (
+    (
+        r"is required and empty: (.+) stands in no row of the page; did you mean '([^']*)'\?",
+        r"Bắt buộc, nhưng không dòng nào của trang có cột “\1”; có thể là “\2”",
+    ),
+    (
+        r"is required and empty: (.+) stands in no row of the page",
+        r"Bắt buộc, nhưng không dòng nào của trang có cột “\1”",
+    ),
     (r"is required(?: and empty)?", "Thiếu giá trị bắt buộc"),
     (r"is no whole number", "Không phải là số nguyên"),
     (r"is less than (\S+)", r"Nhỏ hơn mức cho phép là \1"),
@@ -84,9 +92,18 @@ _MENDS = {
 }
 
 
+_NOWHERE = "stands in no row of the page"
+_MEND_NOWHERE = (
+    "Quản trị trục liên thông so lại ánh xạ với hệ thống nguồn: tên cột có thể đã đổi",
+    "compare the mapping's path with what the system sends now, or ask why the column is gone, then: hub items redo",
+)
+
+
 def explain(reason: str, state: str) -> Said:
     """Say why an item is refused; `state` is one of `hub.ledger.items.STATES`. Never raises."""
     mend_vietnamese, mend_english = _MENDS.get(state, _MENDS["rejected"])
+    if _NOWHERE in reason:
+        mend_vietnamese, mend_english = _MEND_NOWHERE
     english = reason or "is not valid"
     if state == "unreadable":
         return Said("Không đọc được trang hoặc tệp này", english, mend_vietnamese, mend_english)
