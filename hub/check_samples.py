@@ -82,10 +82,15 @@ def _sample(
         looked = _looked(seen, written, mapping)
         _add(looked, mapping, document)
         looking_up = {field.name for field in mapping.fields if {"agency", "procedure"} & {*field.made_by}}
+        rows = [row for index in range(len(document.rows)) for row in mapping.rows(document, index, context)]
+        # Of one row alone its own remark says as much.
+        if len(rows) > 1 and made.agencies is not None and all(isinstance(row, RowRefused) for row in rows):
+            said = f"sources.{name}: 0 of {len(rows):,} rows of the sample {sample.origin} become a record"
+            mend = "as it is, this source sends nothing on: mend what the remarks about its rows say"
+            yield made.located("sample-none-accepted", said, mend, place)
         refused = (
             (row, problem)
-            for index in range(len(document.rows))
-            for row in mapping.rows(document, index, context)
+            for row in rows
             if isinstance(row, RowRefused)
             for problem in row.error.problems
             # Where the agencies could not be read, enough has been said.

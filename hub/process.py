@@ -17,6 +17,7 @@ from hub.ledger.pages import pack
 from hub.ledger.renumbered import RENUMBERED, reason_of, told
 from hub.ledger.states import ItemState
 from hub.ledger.values import Candidate, Refusal, Renumbering, Settlement, SourceLease, to_us
+from hub.nowhere import told_nowhere
 from hub.ports import Arrival
 from hub.rulebook import Rulebook
 from mappings import read_all
@@ -52,6 +53,7 @@ def process(arrival: Arrival, rules: Rulebook, lease: SourceLease, digest_key: b
         return Settlement(
             arrival, digest, packed, None, (), (), lease.epoch, lease.cursor, str(error), floor_us, rules.configuration
         )
+    rows = told_nowhere(mappings, arrival.body, arrival.charset, rows)
     routed: dict[tuple[str, str | None], tuple[tuple[str, ...], str]] = {}
     candidates: list[Candidate] = []
     refusals: list[Refusal] = []

@@ -21,6 +21,14 @@ class Said:
 
 
 _PATTERNS: tuple[tuple[str, str], ...] = (
+    (
+        r"is required and empty: (.+) stands in no row of the page; did you mean '([^']*)'\?",
+        r"Bắt buộc, nhưng không dòng nào của trang có cột “\1”; có thể là “\2”",
+    ),
+    (
+        r"is required and empty: (.+) stands in no row of the page",
+        r"Bắt buộc, nhưng không dòng nào của trang có cột “\1”",
+    ),
     (r"is required(?: and empty)?", "Thiếu giá trị bắt buộc"),
     (r"is no whole number", "Không phải là số nguyên"),
     (r"is less than (\S+)", r"Nhỏ hơn mức cho phép là \1"),
@@ -98,6 +106,13 @@ _MENDS = {
 }
 
 
+_NOWHERE = "stands in no row of the page"
+_MEND_NOWHERE = (
+    "Quản trị trục liên thông so lại ánh xạ với hệ thống nguồn: tên cột có thể đã đổi",
+    "compare the mapping's path with what the system sends now, or ask why the column is gone, then: hub items redo",
+)
+
+
 _PROCEDURE = re.compile(r"(?:unknown procedure|procedure code) '.*", re.DOTALL)
 _PROCEDURE_MENDS = (
     "Kiểm tra mã thủ tục: nếu sai hoặc đã hết hiệu lực thì sửa trong phần mềm của đơn vị rồi lưu lại; nếu đúng thì "
@@ -116,6 +131,8 @@ def explain(reason: str, state: str) -> Said:
     """Say why an item is refused; `state` is one of `hub.ledger.items.STATES`. Never raises."""
     mends = _MENDS.get(state, _MENDS["rejected"])
     mend_vietnamese, mend_english = _PROCEDURE_MENDS if of_a_procedure(reason) else mends
+    if _NOWHERE in reason:
+        mend_vietnamese, mend_english = _MEND_NOWHERE
     english = reason or "is not valid"
     if state == "unreadable":
         return Said("Không đọc được trang hoặc tệp này", english, mend_vietnamese, mend_english)

@@ -85,6 +85,10 @@ def _as_code(value: Any) -> Any:
         raise PydanticCustomError("agency_code", "{reason}", {"reason": error.reason}) from None
 
 
+def _composed(value: Any) -> Any:
+    return normalize("NFC", value) if isinstance(value, str) else value
+
+
 def _as_alias(value: Any) -> Any:
     return {"code": value} if isinstance(value, str) else value
 
@@ -93,12 +97,16 @@ Day = Annotated[date, BeforeValidator(_as_date)]
 CanonicalCode = Annotated[AgencyCode, BeforeValidator(_as_code)]
 
 
+Spelt = Annotated[Short, BeforeValidator(_composed)]
+"""A name of an agencies file, composed: people paste what a system or a terminal showed them."""
+
+
 class Alias(BaseModel):
     """Another code or name of an agency, from its first day to its last, both included; None is open."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    code: Short
+    code: Spelt
     valid_from: Day | None = None
     valid_to: Day | None = None
 
@@ -109,7 +117,7 @@ class Agency(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     code: CanonicalCode
-    name: Short
+    name: Spelt
     level: Level
     aliases: Annotated[tuple[Annotated[Alias, BeforeValidator(_as_alias)], ...], Field(strict=False)] = ()
     valid_from: Day | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,16 @@ def lines(found: Found, mask: Mask) -> Iterator[Text]:
         yield from _two_lines(item, mask)
     yield Text("hub items show ID tells more, hub items redo ID... does it again after a mend,", style="dim")
     yield Text("hub items dismiss ID... --why TEXT where it was dealt with otherwise", style="dim")
+
+
+def causes(items: Sequence[Item]) -> Iterator[Text]:
+    """What items are refused for, the most frequent first; personal values are masked."""
+    mask = Mask([], reveal=False)
+    counts = Counter(
+        (one.state, _fault(one, one.faults[0], mask)) for one in items if one.state in ("parked", "rejected")
+    )
+    for (state, said), count in counts.most_common(CAUSES_SHOWN):
+        yield Text.assemble(f"{count:8,}  ", (state, STATE_STYLES[state]), f"  {said}")
 
 
 def _two_lines(item: Item, mask: Mask) -> Iterator[Text]:

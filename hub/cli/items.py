@@ -172,6 +172,8 @@ def redo(
         print_json(done)
     else:
         _tell(done)
+        if done.became.keys() & {"parked", "rejected"}:
+            _tell_why(ids, meant, config, ledger)
     if done.pruned or done.not_configured:
         raise typer.Exit(1)
 
@@ -245,6 +247,16 @@ def _chosen(ids: list[str] | None, wanted: ItemFilter, *, every: bool, as_json: 
     for one in ids or ():
         if not re.fullmatch(ID, one):
             refuse("unknown-id", f"{one!r} is no item", "`hub items list` has the names: 412.3.0", as_json=as_json)
+
+
+def _tell_why(ids: list[str] | None, meant: ItemFilter, config: Path, ledger: str | None) -> None:
+    """What the items that were done again are refused for now."""
+    from hub.cli.item_view import causes
+
+    with reading(config, ledger) as reader:
+        found = [reader.item(one).item for one in ids] if ids else list(reader.items(meant).items)
+    for line in causes(found):
+        console().print(line, markup=False, soft_wrap=True)
 
 
 def _tell(done: ItemsRedone) -> None:

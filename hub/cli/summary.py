@@ -89,6 +89,9 @@ def said(done: dict[str, Any]) -> str:
     parts.append(f"{done['delivered']:,} delivered, {done['dead']:,} dead, {done['still_open']:,} still open")
     parts += [f"source {name}: {problem}" for name, problem in done["source_problems"].items()]
     parts += [f"{name} {why}" for name, why in done["closed_gates"].items()]
-    if refused or done["unreadable"] or done["dead"]:
-        parts.append("hub dead list tells why")
+    # Two lists: a row that was refused when it was read never became a letter.
+    if refused or done["unreadable"]:
+        parts.append("hub items list tells why rows were refused")
+    if done["dead"]:
+        parts.append("hub dead list tells why letters died")
     return "; ".join(" ".join(part.split()) for part in parts)

@@ -100,6 +100,8 @@ def places(body: bytes, name: str, *, charset: str = "") -> list[Place]:
     except UndecodableError as error:
         text, _, mend = str(error).partition(" — ")
         encoding = "; --charset names another encoding" if format_ != "xlsx" else ""
+        if format_ != "xlsx" and (likely_ := re.search(r"windows-(125[28])", text)):
+            mend = f"--charset cp{likely_[1]} reads it so; or save it as UTF-8 (in Excel: CSV UTF-8)"
         mend = mend or f"give the bytes as the system sent them{encoding}"
         raise ConfigError([Problem("undecodable", text, mend, name)]) from None
     likely = sorted((place for place in found if place.count), key=_likelihood)[:_PLACES]

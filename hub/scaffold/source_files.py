@@ -118,7 +118,7 @@ def propose(
 def _unknown_agencies(agencies: AgencyRegister, rows: Iterable[Row]) -> list[str]:
     """Values that are the only thing in the way of some row: their agency is not in the register."""
     values = (
-        str(problem.value)
+        normalize("NFC", str(problem.value))
         for row in rows
         if not isinstance(row, RowOk)
         for problem in row.error.problems

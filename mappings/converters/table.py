@@ -138,7 +138,10 @@ def _value(item: Marked, setting: Setting, table: Mapping[str, Marked] | None = 
     try:
         return setting.target.value(written)
     except ValueError as error:
-        mend = nearest(str(written), setting.target.members) if setting.target.enum else ""
+        members = setting.target.members
+        # A number that is like another one says nothing of what was meant: all of them are told.
+        mend = f"use one of: {', '.join(members)}" if str(written).isdecimal() else nearest(str(written), members)
+        mend = mend if setting.target.enum else ""
         setting.problems.add("table-value", item.line, str(error), mend, file)
         return None
 

@@ -155,3 +155,16 @@ def test_a_return_that_fits_its_status_is_none_to_doubt(hub: Any) -> None:
     as_json(LATE)
     told = field(hub, "--field", "returned_at=NgayTra")
     assert told["returned_at"]["is"]["path"] == "NgayTra"
+
+
+def test_bytes_that_are_no_utf8_are_said_with_the_option_that_reads_them(hub: Any) -> None:
+    ran = hub("new", "source", "x", "--sample", as_csv("cp1258", ROW))
+    assert ran.status == 1
+    assert "--charset cp1258 reads it so" in ran.err
+
+
+def test_agencies_may_be_pasted_as_a_terminal_showed_them(hub: Any) -> None:
+    as_json(ROW, form="NFD")
+    know_agency(normalize("NFD", "Sở Thông tin TT"))
+    assert hub("new", "source", "x", "--sample", "a.json", "--write").status == 0
+    assert hub("map", "x/dossier", "samples/x-1.json").status == 0

@@ -155,7 +155,8 @@ def test_refused_rows_alone_are_named_and_no_failure(hub: Any, config: str, drop
     ran = hub("run", config, "--once")
     assert ran.status == 0
     assert "1 refused (1 parked)" in ran.out
-    assert ran.out.endswith("; hub dead list tells why\n")
+    assert ran.out.endswith("; hub items list tells why rows were refused\n")
+    assert "hub dead list" not in ran.out
     assert len(ran.out.splitlines()) == 1
 
 

@@ -498,6 +498,17 @@ CASES = [
         more=(("</HoSo>\n", "</Hoso>\n"),),
     ),
     case(
+        "sample-none-accepted",
+        SAMPLE,
+        "  </HoSo>\n",
+        "  </HoSo>\n  <HoSo><SoHoSo>05-3</SoHoSo></HoSo>\n",
+        8,
+        "this source sends nothing on",
+        told_in=HUB,
+        more=(("22/03/2017", "31/02/2017"),),
+        also=("sample-refused",),
+    ),
+    case(
         "sample-not-taken",
         READS,
         "  charset: utf-8\n",

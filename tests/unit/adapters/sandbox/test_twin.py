@@ -215,3 +215,12 @@ def test_help_says_that_the_start_line_holds_test_credentials() -> None:
     command = [sys.executable, "-m", "adapters.sandbox", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
     assert "test credentials" in " ".join(done.stdout.split())
+
+
+def test_a_port_that_another_twin_has_is_not_shared(twin: Twin) -> None:
+    port = twin.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "adapters.sandbox", "plain-portal", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"port {port} is in use; stop who listens there" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
