@@ -1,4 +1,4 @@
-"""`hub new source` from what a newcomer has at hand: old encodings, decomposed letters, agencies and words unheard of."""
+"""`hub new source` from what a newcomer has at hand: old encodings, decomposed letters, unknown agencies and words."""
 
 from __future__ import annotations
 
