@@ -1,4 +1,4 @@
-"""Tells a column that a page has nowhere from a value that a row lacks: the first is a change of mapping or system.
+"""Tells a column that a page has nowhere from a value that a row lacks: there the mapping or the system has changed.
 
 Looked for only where a whole page was refused: then each row would say the same, and nobody would see why. Pure.
 """

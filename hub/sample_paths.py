@@ -11,6 +11,7 @@ from typing import Any
 
 from lxml import etree
 
+from hub.scaffold.names import fold
 from mappings.inbound import InboundMapping
 from mappings.notation import nearest
 from mappings.refusal import RefusalError
@@ -62,7 +63,9 @@ class Seen:
             yield "inner", self._mapping.inner, ""
             return
         for name, path in self._left:
-            near = nearest(path, self._names)
+            # `soHoSo` is `so_ho_so`, whatever the distance of the letters.
+            alike = sorted(one for one in self._names if fold(one) == fold(path))
+            near = f"did you mean {alike[0]!r}?" if alike else nearest(path, self._names)
             yield name, path, near if near.startswith("did you mean") else ""
 
     def _stands(self, path: str, view: Any) -> bool:

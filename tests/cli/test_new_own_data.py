@@ -1,4 +1,4 @@
-"""`hub new source` from what a newcomer has at hand: old encodings, decomposed letters, unheard of words."""
+"""`hub new source` from what a newcomer has at hand: old encodings, decomposed letters, unknown agencies and words."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ What is done with a block of code (an invisible comment on the line above it say
     ```text                     not code
 
     <!-- file: hub.yaml -->     the block is written into the page's folder under this name, for the blocks after it
+    <!-- in: lien-thong -->     the block's commands are typed in this folder below the page's, where the reader is by then
     <!-- exit: 1 -->            the block's commands end with this exit status
     <!-- not run: why -->       a shell block that no test can run; its commands must exist all the same
 """
@@ -27,7 +28,7 @@ DATA = frozenset({"yaml", "json", "toml", "xml"})
 LANGUAGES = SHELL | DATA | {"python", "text"}
 
 _FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^\1```[ ]*$", re.MULTILINE | re.DOTALL)
-_DIRECTIVE = re.compile(r"<!-- (file|exit|not run): (.+?) -->\s*\Z")
+_DIRECTIVE = re.compile(r"<!-- (file|exit|in|not run): (.+?) -->\s*\Z")
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _HEADING = re.compile(r"^#{1,6} (.+?)\s*$", re.MULTILINE)

@@ -37,7 +37,7 @@ def test_every_block_runs(page: str, tmp_path: Path) -> None:
         elif block.language == "python" and block.directive != "file":
             run_python(block, namespace)
         elif block.language in SHELL and block.directive != "not run":
-            run_shell(block, tmp_path)
+            run_shell(block, tmp_path / block.argument if block.directive == "in" else tmp_path)
 
 
 def parse(block: Block) -> None:
