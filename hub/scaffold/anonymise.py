@@ -150,7 +150,8 @@ def _encodable(text: str, charset: str) -> bool:
 
 def _tone_apart(letter: str) -> str:
     """`ễ` as `ê` and a tilde: the form that Windows-1258 has."""
-    base, *marks = normalize("NFD", letter)
+    apart = normalize("NFD", letter)
+    base, marks = apart[0], apart[1:]
     tones = [mark for mark in marks if mark in _TONES]
     return normalize("NFC", base + "".join(mark for mark in marks if mark not in _TONES)) + "".join(tones)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unicodedata import is_normalized, normalize
 
 import pytest
@@ -24,7 +24,7 @@ def project(hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return start(hub, tmp_path, monkeypatch)
 
 
-def as_json(*rows: dict[str, str], form: str = "NFC") -> str:
+def as_json(*rows: dict[str, str], form: Literal["NFC", "NFD"] = "NFC") -> str:
     Path("a.json").write_text(normalize(form, json.dumps(rows, ensure_ascii=False)), encoding="utf-8")
     return "a.json"
 

@@ -9,7 +9,7 @@ What is done with a block of code (an invisible comment on the line above it say
     ```text                     not code
 
     <!-- file: hub.yaml -->     the block is written into the page's folder under this name, for the blocks after it
-    <!-- in: lien-thong -->     the block's commands are typed in this folder below the page's, where the reader is by then
+    <!-- in: lien-thong -->     the block's commands are typed in this folder, where a reader is by then
     <!-- exit: 1 -->            the block's commands end with this exit status
     <!-- not run: why -->       a shell block that no test can run; its commands must exist all the same
 """
