@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from hub.app import run
 from hub.ledger.read import open_reader
 from hub.ledger.views import DeadFilter
 from hub.settings import load
+from tests.support.json_lines import json_lines
 
 CONFIG = """\
 hub: {{name: thu, province: H59}}
@@ -52,7 +52,7 @@ def deployment(folder: Path, url: str, *agencies: str) -> Path:
 
 
 def delivered(log: Path) -> list[str]:
-    return [json.loads(line)["number"] for line in log.read_text(encoding="utf-8").splitlines()]
+    return [line["number"] for line in json_lines(log)]
 
 
 def items(folder: Path) -> dict[str, int]:

@@ -24,6 +24,7 @@ from hub.reloading import Reloaded
 from hub.settings import load
 from schemas.local_time import LOCAL
 from tests.end_to_end.town import until
+from tests.support.json_lines import json_lines
 
 CONFIG = """\
 hub: {{name: thu, province: H59}}
@@ -107,7 +108,7 @@ class Place:
 
     def delivered(self) -> list[str]:
         log = self.folder / "portal.jsonl"
-        return sorted(json.loads(line)["number"] for line in log.read_text(encoding="utf-8").splitlines())
+        return sorted(line["number"] for line in json_lines(log))
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import orjson
 import sqlalchemy as sa
 import yaml
 
@@ -33,6 +32,7 @@ from hub.ledger.read import open_reader
 from hub.sections import Deployment, DestinationSection
 from hub.settings import load
 from schemas.local_time import LOCAL
+from tests.support.json_lines import json_lines
 
 BEGAN_AT = datetime(2017, 3, 1, 8, 0, tzinfo=LOCAL)
 SLUGS = {"soap": "so-tttt", "rest": "so-y-te", "csv": "cau-ngang"}
@@ -241,7 +241,7 @@ class Town:
 
     def log(self, portal: str) -> list[dict[str, Any]]:
         """The effects that a portal accepted."""
-        return [orjson.loads(line) for line in self._log(portal).read_bytes().splitlines()]
+        return json_lines(self._log(portal))
 
     def _log(self, portal: str) -> Path:
         return self.folder / f"{portal}.jsonl"

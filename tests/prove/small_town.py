@@ -26,6 +26,7 @@ from adapters.sandbox.tra_vinh.people import applicant
 from adapters.sandbox.tra_vinh.procedures import PROCEDURES
 from adapters.sandbox.tra_vinh.truth import stage_data, truth
 from schemas.local_time import LOCAL
+from tests.support.json_lines import json_lines
 
 BEGAN_AT = datetime(2017, 3, 1, 8, 0, tzinfo=LOCAL)
 TWINS = {"soap": "soap-one-stop", "rest": "rest-one-stop", "csv": "csv-exporter"}
@@ -149,4 +150,4 @@ class SmallTown(stage.Stage):
     def effects(self, portal: str) -> list[dict[str, Any]]:
         """What a portal has accepted so far."""
         log = self.national_log if portal == "national" else self.provincial_log
-        return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        return json_lines(log)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import orjson
 import pytest
 from pydantic import BaseModel
 
@@ -21,6 +20,7 @@ from adapters.sandbox import national_portal, plain_portal, provincial_portal
 from adapters.sandbox.twin import Create, Twin, running
 from hub.contract.destination import Call
 from hub.ports import AdapterContext, Destination, Mode, Outgoing
+from tests.support.json_lines import json_lines
 
 PLAIN = False
 """Orders to a twin go over plain HTTP on loopback; reading the certificates for it would cost 40 ms each time."""
@@ -156,14 +156,14 @@ class Stand:
     def log(self) -> list[dict[str, Any]]:
         if not self.log_file.exists():
             return []
-        return [orjson.loads(line) for line in self.log_file.read_bytes().splitlines()]
+        return json_lines(self.log_file)
 
     def logged(self) -> list[str]:
         return [line["number"] for line in self.log()]
 
     def refused(self) -> list[dict[str, Any]]:
         file = self.log_file.with_name(self.log_file.name + ".refused")
-        return [orjson.loads(line) for line in file.read_bytes().splitlines()]
+        return json_lines(file)
 
     def record(self, n: int, mode: Mode = Mode.NEW) -> Outgoing:
         if mode is Mode.EVENT:
