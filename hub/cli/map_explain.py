@@ -69,6 +69,8 @@ def explain(way: Direction, name: str, rows: Sequence[Mapped]) -> None:
     out = console()
     one = next(field for field in way.inbound.fields if field.name == name)
     places = f" from {' or '.join(one.paths)}" if one.paths else ""
+    # By name: a mapping of the catalogue lies deep in the installation, and a long path breaks the line.
+    outbound = way.outbound.name if way.outbound is not None else ""
     out.print(Text(f"{name}{places}  ({way.file}, line {one.line})", style="bold"), soft_wrap=True)
     for row in rows:
         out.print()
@@ -82,7 +84,7 @@ def explain(way: Direction, name: str, rows: Sequence[Mapped]) -> None:
         for left, right, style in _lines(story):
             grid.add_row(Text(f"  {left}", style="dim"), Text(right, style=style, overflow="fold"))
         for shown in _shown(way, name, row) if row.payload is not None else ():
-            by = ", ".join([*shown["converters"], f"{way.outbound_file}, line {shown['line']}"])
+            by = ", ".join([*shown["converters"], f"{outbound}, line {shown['line']}"])
             grid.add_row(Text(f"  shown by {shown['member']}", style="dim"), Text(f"{_quoted(shown['value'])}  ({by})"))
         out.print(grid)
 

@@ -182,7 +182,7 @@ def test_a_field_is_explained_step_by_step(hub: Any, step: str) -> None:
     assert lines[0] == "at from Luc or Ngay (step.yaml, line 8)"
     for said in ("at Luc nothing", "at Ngay '20/03/2017'", "taken '20/03/2017'", "date '2017-03-19T17:00:00Z'"):
         assert said in lines
-    assert any(line.startswith("shown by ThoiDiemXuLy '20170320000000' (date, ") for line in lines)
+    assert any(line.startswith("shown by ThoiDiemXuLy '20170320000000' (date, dvcqg/step, line ") for line in lines)
     refused = squeezed(hub("map", step, "steps.xml", "--explain", "status").out)
     assert "table is not in the table 'status'; near: 'Đang xử lý'" in refused
     assert refused[-1] == "value refused"
