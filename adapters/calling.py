@@ -33,6 +33,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from adapters.proxying import Proxy
+from adapters.way import usual_context
 from hub.answers import Answer, retry_after_s
 from hub.kill_points import kill_point
 
@@ -94,7 +95,7 @@ class Caller:
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._tls = None
         if parts.scheme == "https":
-            self._tls = tls or ssl.create_default_context(cafile=ca_file)
+            self._tls = tls or (usual_context() if ca_file is None else ssl.create_default_context(cafile=ca_file))
         self._proxy = None if proxy is None else Proxy(proxy)
         self._base = parts.path.rstrip("/")
         self._named = parts.netloc.rpartition("@")[2]

@@ -106,7 +106,8 @@ def _lacking(way: WaySettings, folder: Path) -> Iterator[Problem]:
             yield Problem("unreadable-file", said, f"correct {name}, or put the file there")
             return
     try:
-        _context(way, folder)
+        if not _is_usual(way):
+            _context(way, folder)
     except (ssl.SSLError, OSError, ValueError) as error:
         name = "ca_file" if way.client_certificate is None else "client_certificate"
         if way.ca_file is not None and way.client_certificate is not None and _bad_authority(way, folder):
@@ -141,6 +142,10 @@ def _context(way: WaySettings, folder: Path) -> ssl.SSLContext:
     return made
 
 
+def _is_usual(way: WaySettings) -> bool:
+    return way.ca_file is None and way.client_certificate is None and way.tls == TlsSettings()
+
+
 @cache
 def usual_context() -> ssl.SSLContext:
     """The TLS of every source that asks for nothing of its own: the system's authorities take 30 ms to load."""
@@ -150,7 +155,7 @@ def usual_context() -> ssl.SSLContext:
 def context(way: WaySettings, folder: Path) -> ssl.SSLContext:
     """The TLS of one way; the server's certificate is always looked at. Raises: ConfigError for files that are not
     there or are none."""
-    if way.ca_file is None and way.client_certificate is None and way.tls == TlsSettings():
+    if _is_usual(way):
         return usual_context()
     problems = list(_lacking(way, folder))
     if problems:

@@ -8,7 +8,7 @@ scalars are `null`, `true`, `false`, whole decimal numbers or text, nothing else
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeAlias, cast
@@ -84,16 +84,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"use one of: {', '.join(names)}" if names else "there are none"
 
 
-class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
-    """PyYAML up to composed nodes, without its implicit types."""
+class _Strict(Composer):
+    """PyYAML's composer for the subset; what it composes comes from a parser of events beside it."""
 
-    def __init__(self, text: str) -> None:
-        Reader.__init__(self, text)
-        Scanner.__init__(self)
-        Parser.__init__(self)
-        Composer.__init__(self)
-        BaseResolver.__init__(self)
-        self._depth = 0
+    _depth = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         event = cast(Any, self).peek_event()
@@ -111,10 +105,50 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
             self._depth -= 1
 
 
+class _Loader(Reader, Scanner, Parser, _Strict, BaseResolver):
+    """PyYAML up to composed nodes, without its implicit types."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+        _Strict.__init__(self)
+        BaseResolver.__init__(self)
+
+
+def _quickest() -> Callable[[str], Composer]:
+    """The same on libyaml's parser, which takes a seventh of the time; not every build of PyYAML has it."""
+    if not yaml.__with_libyaml__:
+        return _Loader
+    from yaml._yaml import CParser
+
+    class QuickLoader(_Strict, CParser, BaseResolver):
+        def __init__(self, text: str) -> None:
+            CParser.__init__(self, text)
+            _Strict.__init__(self)
+            BaseResolver.__init__(self)
+
+    return QuickLoader
+
+
+_quick = _quickest()
+
+
+def composed(text: str, *, quick: Callable[[str], Composer], plain: Callable[[str], Composer]) -> Node | None:
+    """The one document's node. What the quick loader refuses is read again by the plain one, whose words people see.
+
+    Raises: yaml.YAMLError.
+    """
+    try:
+        return quick(text).get_single_node()
+    except yaml.YAMLError:
+        return plain(text).get_single_node()
+
+
 def parse(text: str, problems: Problems) -> Marked | None:
     """Read one YAML document; None, with the problem noted, where it cannot be read at all."""
     try:
-        root = _Loader(text).get_single_node()
+        root = composed(text, quick=_quick, plain=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = " ".join(part for part in (error.context, error.problem) if part)
@@ -152,7 +186,7 @@ def _marked(node: Node, problems: Problems) -> Marked:
 
 def _scalar(node: ScalarNode) -> Scalar:
     text: str = node.value
-    if node.style is not None:
+    if node.style:  # quoted, or a block: text whatever it looks like
         return text
     if text in _WORDS:
         return _WORDS[text]

@@ -6,6 +6,7 @@ A service that is missing fails the tests that need it, with the line to type; n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,10 +15,12 @@ from hub.bus.private_node import PrivateNode
 from schemas.errors import BusFault
 from tests.support import proof
 from tests.support.census import Census
+from tests.support.forking import stop_fork_server
 from tests.support.php_server import PhpServer, PhpUnavailable, php_server
 from tests.support.private_postgres import PostgresUnavailable, PrivatePostgres
 
 pytest_plugins = ["hub.contract"]
+LONG = tuple(str(Path(__file__).with_name(folder)) for folder in ("prove", "end_to_end", "docs", "packaging"))
 
 # A slow machine proves nothing wrong. `make test` plays the same examples each time, so that what is red is the
 # change's; `make prove` looks at others each time.
@@ -29,6 +32,15 @@ settings.load_profile("here")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Census(), "census")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes goes first, so that no worker is left alone with it in the end."""
+    items.sort(key=lambda item: not str(item.path.parent).startswith(LONG))
+
+
+def pytest_sessionfinish() -> None:
+    stop_fork_server()
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from hub.answers.table import AnswerTable
-from mappings.notation import nearest
+from mappings.notation import composed, nearest
 from schemas.errors import ConfigError, Problem
 
+_QUICK: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 BUILT_IN = Path(__file__).resolve().parents[2] / "config" / "answers"
 GROUP = "hub.answers"
 """The entry points by which a package brings the table of its own adapter: each names a path."""
@@ -46,8 +49,9 @@ def load_answers(name_or_path: str, folder: Path | None = None) -> AnswerTable:
     """Read and compile a table, found as `find_answers` does. Raises: ConfigError."""
     file = find_answers(name_or_path, folder)
     try:
-        node = yaml.compose(file.read_text("utf-8"), Loader=yaml.SafeLoader)
-        data = yaml.safe_load(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        node = composed(text, quick=_QUICK, plain=yaml.SafeLoader)
+        data = None if node is None else SafeConstructor().construct_document(node)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Problem("answers-unreadable", str(error), "save it as UTF-8 text", str(file))]) from error
     except yaml.YAMLError as error:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from hub.cli import app
@@ -116,6 +118,7 @@ class Ran:
 
 
 Hub = Callable[..., Ran]
+_command = cache(get_command)
 
 
 @pytest.fixture
@@ -123,6 +126,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     """Run `hub` with arguments, as a shell would where the output is no terminal."""
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.delenv("HUB_CONFIG", raising=False)
+    monkeypatch.setattr("typer.testing._get_command", _command)  # made anew each time, it takes longer than it runs
 
     def run(*arguments: str) -> Ran:
         done = CliRunner().invoke(app, list(arguments), catch_exceptions=False)

@@ -18,12 +18,21 @@ import yaml
 from lxml import etree
 
 from tests.docs.pages import DATA, ROOT, SHELL, Block, blocks, pages
+from tests.support.forking import HUB, fork_server
 
 LIMIT_S = 300
 
 
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a `hub` that starts at once: the pages type it two hundred times."""
+    folder = tmp_path_factory.mktemp("commands")
+    fork_server().shim(folder / "hub", HUB)
+    return folder
+
+
 @pytest.mark.parametrize("page", pages())
-def test_every_block_runs(page: str, tmp_path: Path) -> None:
+def test_every_block_runs(page: str, tmp_path: Path, commands: Path) -> None:
     shutil.copytree(ROOT / "config", tmp_path / "config")
     (tmp_path / ".venv").symlink_to(Path(sys.prefix))
     namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -37,7 +46,7 @@ def test_every_block_runs(page: str, tmp_path: Path) -> None:
         elif block.language == "python" and block.directive != "file":
             run_python(block, namespace)
         elif block.language in SHELL and block.directive != "not run":
-            run_shell(block, tmp_path / block.argument if block.directive == "in" else tmp_path)
+            run_shell(block, tmp_path / block.argument if block.directive == "in" else tmp_path, commands)
 
 
 def parse(block: Block) -> None:
@@ -63,14 +72,15 @@ def run_python(block: Block, namespace: dict[str, Any]) -> None:
     assert runner.run(test, out=said.append, clear_globs=False).failed == 0, "".join(said)
 
 
-def run_shell(block: Block, folder: Path) -> None:
+def run_shell(block: Block, folder: Path, commands: Path) -> None:
     """Raises: AssertionError where the exit status or, in a console block, the output is not the page's."""
     expected = int(block.argument) if block.directive == "exit" else 0
     prelude = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"  # of a block that fails half-way
     prelude += f'set -eo pipefail\nmake() {{ command make --no-print-directory --directory "{ROOT}" "$@"; }}\n'
     hidden = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
     environment = {k: v for k, v in os.environ.items() if k not in hidden}
-    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "160"}
+    environment |= {"NO_COLOR": "1", "COLUMNS": "160"}
+    environment["PATH"] = f"{commands}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     script = prelude + ("\n".join(block.commands) if block.language == "console" else block.text)
     done = subprocess.run(
         ["bash", "-c", script],

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
+from hub.cli import app
 from tests.docs.pages import LANGUAGES, ROOT, SHELL, anchors, blocks, inline, links, pages, project_files
 
-HUB = Path(sys.executable).parent / "hub"
 NAME = re.compile(r"[a-z]+(?:-[a-z]+)*")
 RULE = re.compile(r"^\| *(R\d+) .*\|([^|]*)\|$", re.MULTILINE)
+
+
+_command = functools.cache(get_command)
 
 
 @functools.cache
 def help_of(*words: str) -> str | None:
     """What `hub <words> --help` prints, None where there is no such command."""
-    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
-    done = subprocess.run(
-        [HUB, *words, "--help"], env=environment, capture_output=True, text=True, timeout=180, check=False
-    )
-    return done.stdout if done.returncode == 0 else None
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("typer.testing._get_command", _command)
+        done = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}).invoke(app, [*words, "--help"])
+    return done.stdout if done.exit_code == 0 else None
 
 
 @functools.cache

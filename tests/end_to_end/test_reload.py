@@ -237,11 +237,11 @@ def test_killed_in_the_middle_of_a_reload_one_or_the_other_is_in_force_and_the_b
     lives = []
     for point in ("after-reload", ""):
         orders = {"HUB_KILL_AT": point, "HUB_KILL_LOG": str(log)}
-        lives.append(HubProcess(town.file, town.folder / f"{point}.log", orders, ttl_s=3, lost_s=1))
+        lives.append(HubProcess(town.file, town.folder / f"{point}.log", orders, patience=(3, 1)))
 
     async def main() -> None:
         for life in lives:
-            await life.start()
+            life.start()
             try:
                 town.tick()
                 said = life.said

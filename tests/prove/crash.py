@@ -15,21 +15,20 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from hub.kill_points import POINTS
 from hub.ledger.engine import open_engine
 from tests.prove.small_town import SOURCES, SmallTown
+from tests.support.forking import Forked
 
 WITHIN_S = 120.0
 LOOK_EVERY_S = 0.03
@@ -103,18 +102,15 @@ class Hub:
     town: SmallTown
     environment: Mapping[str, str]
     quick: bool
-    _process: subprocess.Popen[bytes] | None = None
-    _log: IO[bytes] | None = None
+    _process: Forked | None = None
 
     def start(self, **armed: str) -> None:
         """Start it and wait until it is ready; `armed` is added to its environment."""
-        command = [sys.executable, "-m", "tests.prove.quick_hub", "run", str(self.town.config)]
-        self._log = (self.town.folder / "hub.log").open("wb")
         plain = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
         environment = {**plain, **self.environment, **armed, "HURRY": "1" if self.quick else ""}
-        self._process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=self._log, stderr=self._log
-        )
+        with (self.town.folder / "hub.log").open("wb") as log:
+            arguments = ["run", str(self.town.config)]
+            self._process = Forked("tests.prove.quick_hub:main", arguments, environment, log)
         until(lambda: b" runs: ledger " in self._said() or self.status is not None, self.said)
 
     @property
@@ -156,11 +152,7 @@ class Hub:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-        if self._log is not None:
-            self._log.close()
-        self._process = self._log = None
+        self._process = None
 
 
 @dataclass(slots=True)

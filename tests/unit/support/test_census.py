@@ -20,9 +20,8 @@ def run(folder: Path, test: str, *arguments: str, ci: bool) -> tuple[int, str]:
     """Run pytest on one file of tests, with the census, in a process of its own; exit status and output."""
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_it.py").write_text(test)
-    environment = (
-        {k: v for k, v in os.environ.items() if k != "CI"} | {"PYTHONPATH": str(ROOT)} | ({"CI": "true"} if ci else {})
-    )
+    environment = {k: v for k, v in os.environ.items() if k != "CI"} | ({"CI": "true"} if ci else {})
+    environment |= {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     command = [
         sys.executable,
         "-m",
@@ -30,6 +29,8 @@ def run(folder: Path, test: str, *arguments: str, ci: bool) -> tuple[int, str]:
         "-q",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "xdist",
         f"--rootdir={folder}",
         *arguments,
         str(folder),
