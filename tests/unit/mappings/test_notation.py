@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mappings import notation
 from mappings.notation import Keys, Problems, nearest, parse
 from schemas.errors import ConfigError
+
+ROOT = Path(__file__).parents[3]
 
 
 def problems_of(text: str) -> list[tuple[int, str]]:
@@ -96,3 +104,67 @@ def test_the_nearest_word_or_all_of_them() -> None:
     assert nearest("statsu", ["status", "number"]) == "did you mean 'status'?"
     assert nearest("zzz", ["status", "number"]) == "use one of: number, status"
     assert nearest("zzz", []) == "there are none"
+
+
+# --- the quick parser
+
+
+def read_plainly(text: str) -> tuple[object, list[tuple[int, str]]]:
+    problems = Problems("m.yaml")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(notation, "_quick", notation._Loader)
+        return parse(text, problems), [(problem.line, problem.message) for problem in problems.found]
+
+
+def read_quickly(text: str) -> tuple[object, list[tuple[int, str]]]:
+    problems = Problems("m.yaml")
+    return parse(text, problems), [(problem.line, problem.message) for problem in problems.found]
+
+
+def test_pyyaml_has_the_quick_parser() -> None:
+    assert yaml.__with_libyaml__, "pip install --force-reinstall pyyaml: its wheel has libyaml"
+
+
+@pytest.mark.parametrize("folder", ["mappings", "config"])
+def test_both_parsers_read_every_shipped_file_alike(folder: str) -> None:
+    files = sorted((ROOT / folder).rglob("*.yaml"))
+    assert files
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        assert read_quickly(text) == read_plainly(text), file
+
+
+WORDS = [
+    "a",
+    "b: ",
+    "- ",
+    "\n",
+    "  ",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "'",
+    '"',
+    "#",
+    "|\n",
+    "01",
+    "~",
+    "ế",
+    "&x",
+    "*x",
+    "!t ",
+    "\t",
+]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=14).map("".join))
+@example("a: 'b")
+@example("a: [b")
+@example("a: b\n c: d")
+def test_what_one_parser_refuses_is_told_in_the_words_of_the_plain_one(text: str) -> None:
+    quick, plain = read_quickly(text), read_plainly(text)
+    assert quick[1] == plain[1] or not quick[1]
+    if not plain[1]:
+        assert quick == plain
