@@ -20,8 +20,7 @@ demo: setup ## Trà Vinh 2017 from seven agencies to two portals, in under a min
 test: setup ## lint and every test; installs RabbitMQ, PostgreSQL, strace and PHP from Debian's packages where they are missing
 	@.ci/services rabbitmq postgresql strace php
 	@$(MAKE) --no-print-directory lint
-# Three workers on two cores, since much of it is waiting.
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 prove: setup ## kill, stop, wipe and fill everything, at length (half an hour), and print what was proven as tables
 	@.ci/services rabbitmq postgresql strace
