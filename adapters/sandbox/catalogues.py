@@ -9,11 +9,13 @@ Vĩnh Long; that the one became part of the other, and under which codes its age
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
+
+from schemas.local_time import LOCAL
 
 Row = Mapping[str, Any]
 
@@ -76,7 +78,7 @@ class ShownCatalogues:
         if self._ended == "dated":
             return rows
         # Nothing is said of what has ended or has not begun: it is simply not there.
-        today = f"{self._today or date.today():%Y%m%d}"  # noqa: DTZ011 - a portal's own day
+        today = f"{self._today or datetime.now(LOCAL).date():%Y%m%d}"
         dates = ("NgayHieuLuc", "NgayHetHieuLuc", "MaThayThe")
         return [
             {name: value for name, value in row.items() if name not in dates}
